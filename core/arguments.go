@@ -1,0 +1,213 @@
+package core
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// arguments reads the arguments of a tool call: leniently in form, since
+// clients stringify lists and numbers on the way, strictly in meaning. All
+// faults are collected, so that an assistant can mend them at once.
+type arguments struct {
+	fields map[string]json.Value // looked up, never walked
+	faults []string
+}
+
+// readArguments reads the object in raw. The names are those that are allowed.
+func readArguments(raw []byte, names []string) *arguments {
+	a := &arguments{fields: make(map[string]json.Value)}
+	if len(raw) == 0 {
+		raw = []byte("{}")
+	}
+	if !json.Valid(raw) {
+		a.fault("arguments", "text that is not JSON", "an object")
+		return a
+	}
+	object := unquoted(json.Parse(raw))
+	if !object.IsObject() {
+		a.fault("arguments", given(object), "an object")
+		return a
+	}
+	a.each("", object, names, func(name string, value json.Value) { a.fields[name] = value })
+	return a
+}
+
+// each walks an object's fields in the order of the text and refuses unknown
+// names. A null counts as absent.
+func (a *arguments) each(path string, object json.Value, names []string, visit func(string, json.Value)) {
+	object.ForEach(func(key, value json.Value) bool {
+		name := key.String()
+		for _, known := range names {
+			if name == known {
+				if value.Type != json.Null {
+					visit(name, value)
+				}
+				return true
+			}
+		}
+		a.faults = append(a.faults, path+shorten(name)+": no such argument; allowed: "+strings.Join(names, ", "))
+		return true
+	})
+}
+
+// fault notes what was wrong: the argument, what was given, what is allowed.
+func (a *arguments) fault(name, given, allowed string) {
+	a.faults = append(a.faults, name+": got "+given+", allowed: "+allowed)
+}
+
+// err returns what was wrong as one error, or nil.
+func (a *arguments) err() *provider.Error {
+	if len(a.faults) == 0 {
+		return nil
+	}
+	return &provider.Error{Kind: provider.InvalidRequest, Message: strings.Join(a.faults, "; ")}
+}
+
+// text reads a string.
+func (a *arguments) text(name string) string {
+	value, ok := a.fields[name]
+	if !ok {
+		return ""
+	}
+	if value.Type != json.String {
+		a.fault(name, given(value), "a string")
+	}
+	return value.String()
+}
+
+// number reads a number from lowest to highest, be it in quotes.
+func (a *arguments) number(name string, lowest, highest float64) *float64 {
+	value, ok := a.fields[name]
+	if !ok {
+		return nil
+	}
+	number, err := strconv.ParseFloat(digits(value), 64)
+	if err != nil || number < lowest || number > highest || number != number {
+		a.fault(name, given(value), "a number from "+format(lowest)+" to "+format(highest))
+		return nil
+	}
+	return &number
+}
+
+// whole reads a whole number of at least lowest, be it in quotes or written 1e3.
+func (a *arguments) whole(name string, lowest int64) *int64 {
+	value, ok := a.fields[name]
+	if !ok {
+		return nil
+	}
+	number, err := strconv.ParseFloat(digits(value), 64)
+	const highest = 1<<53 - 1 // beyond it not every reader of JSON is exact
+	if whole := int64(number); err == nil && float64(whole) == number && whole >= lowest && whole <= highest {
+		return &whole
+	}
+	a.fault(name, given(value), "a whole number from "+strconv.FormatInt(lowest, 10)+" to "+strconv.FormatInt(highest, 10))
+	return nil
+}
+
+// truth reads true or false, be it in quotes.
+func (a *arguments) truth(name string) bool {
+	value, ok := a.fields[name]
+	if !ok {
+		return false
+	}
+	switch strings.ToLower(value.String()) {
+	case "true":
+		return true
+	case "false":
+		return false
+	}
+	a.fault(name, given(value), "true or false")
+	return false
+}
+
+// texts reads a list of strings; a single string is a list of one. An empty
+// list and a lone empty string say nothing.
+func (a *arguments) texts(name string, most int) []string {
+	value, ok := a.fields[name]
+	if !ok {
+		return nil
+	}
+	if list := unquoted(value); list.IsArray() {
+		value = list
+	}
+	list := elements(value)
+	if len(list) == 1 && list[0].Type == json.String && list[0].String() == "" {
+		return nil
+	}
+	var texts []string
+	for i, element := range list {
+		if element.Type != json.String || element.String() == "" {
+			a.fault(name+"["+strconv.Itoa(i)+"]", given(element), "a string of at least one character")
+			continue
+		}
+		texts = append(texts, element.String())
+	}
+	if len(texts) > most {
+		a.fault(name, strconv.Itoa(len(texts))+" strings", "at most "+strconv.Itoa(most))
+	}
+	return texts
+}
+
+// elements returns a list's elements; what is no list is a list of one.
+func elements(value json.Value) []json.Value {
+	if value.IsArray() {
+		return value.Array()
+	}
+	return []json.Value{value}
+}
+
+// unquoted returns the object or list that a string holds as JSON, as some
+// clients send it; any other value as it is.
+func unquoted(value json.Value) json.Value {
+	if value.Type != json.String {
+		return value
+	}
+	text := strings.TrimSpace(value.String())
+	if text == "" || text[0] != '{' && text[0] != '[' || !json.Valid([]byte(text)) {
+		return value
+	}
+	return json.Parse([]byte(text))
+}
+
+// digits is the text of a number, in quotes or not.
+func digits(value json.Value) string {
+	switch value.Type {
+	case json.Number:
+		return value.Raw
+	case json.String:
+		return strings.TrimSpace(value.String())
+	}
+	return ""
+}
+
+// given describes a wrong value in a sentence.
+func given(value json.Value) string {
+	switch {
+	case !value.Exists():
+		return "nothing"
+	case value.IsObject():
+		return "an object"
+	case value.IsArray() && len(value.Array()) == 0:
+		return "an empty list"
+	case value.IsArray():
+		return "a list"
+	case value.Type == json.String:
+		return "the string " + strconv.Quote(shorten(value.String()))
+	}
+	return shorten(value.Raw)
+}
+
+// shorten keeps a quoted value from filling the sentence.
+func shorten(text string) string {
+	const most = 60
+	runes := []rune(text[:min(len(text), 4*most)])
+	if len(runes) <= most {
+		return string(runes)
+	}
+	return string(runes[:most]) + "…"
+}
+
+func format(number float64) string { return strconv.FormatFloat(number, 'g', -1, 64) }

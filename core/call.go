@@ -1,0 +1,215 @@
+package core
+
+import (
+	"io"
+	"iter"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// call is one tool call in flight: a coroutine and what it waits for.
+type call struct {
+	engine *Engine
+	id     ID
+	config *Config
+	seed   uint64
+	deltas bool  // the host wants the text as it comes
+	began  int64 // Unix milliseconds
+
+	resume   func() (struct{}, bool)
+	yield    func(struct{}) bool
+	event    Event // that woke it
+	canceled bool
+	ended    bool // the Result is out
+
+	last    uint32 // the number of the latest fetch or timer
+	waits   []wait // in the order of their numbers
+	spoke   bool   // text of the answer has left the gateway
+	reached []attempt
+}
+
+// wait is a fetch or timer that the host has not ended.
+type wait struct {
+	id    ID
+	timer bool
+	head  bool // the Head came
+}
+
+// accepts judges whether the event may come now, and notes what it says.
+func (w *wait) accepts(event Event) bool {
+	switch event.(type) {
+	case *Head:
+		first := !w.timer && !w.head
+		w.head = true
+		return first
+	case *Chunk, *End:
+		return w.head
+	case *Fail:
+		return !w.timer
+	case *Fire:
+		return w.timer
+	}
+	return false
+}
+
+// run makes main the call's coroutine. Whatever main does, the call gets one
+// Result, and what it left open is aborted.
+func (c *call) run(main func()) {
+	c.resume, _ = iter.Pull(func(yield func(struct{}) bool) {
+		c.yield = yield
+		defer func() {
+			if fault := recover(); fault != nil {
+				text := "a call failed inside the gateway"
+				if known, ok := fault.(runtimeError); ok {
+					text += ": " + known.Error()
+				}
+				c.engine.emit(&Log{ID: c.id, Text: text})
+			}
+			if !c.ended {
+				c.fail(&provider.Error{Kind: provider.Internal, Message: "the gateway failed inside; this is a fault of its own"}, nil)
+			}
+		}()
+		main()
+	})
+}
+
+// runtimeError is runtime.Error, which cannot be imported here. Its sentences,
+// such as "index out of range [3] with length 2", are the same on every target
+// and quote no data.
+type runtimeError interface {
+	RuntimeError()
+	Error() string
+}
+
+// park waits for the next event of this call. A canceled call does not wait:
+// it is told so again until it ends.
+func (c *call) park() Event {
+	if !c.canceled {
+		c.yield(struct{}{})
+	}
+	if c.canceled {
+		return &Cancel{ID: c.id, AtMS: c.engine.now}
+	}
+	return c.event
+}
+
+// errCanceled ends whatever a canceled call was doing.
+var errCanceled = &provider.Error{Kind: provider.Canceled, Message: "the client canceled the call"}
+
+// open numbers a new fetch or timer.
+func (c *call) open(timer bool) ID {
+	c.last++
+	id := c.id | ID(c.last)
+	c.waits = append(c.waits, wait{id: id, timer: timer})
+	return id
+}
+
+func (c *call) waiting(id ID) *wait {
+	for i := range c.waits {
+		if c.waits[i].id == id {
+			return &c.waits[i]
+		}
+	}
+	return nil
+}
+
+// closed forgets a fetch or timer that is over.
+func (c *call) closed(id ID) {
+	for i := range c.waits {
+		if c.waits[i].id == id {
+			c.waits = append(c.waits[:i], c.waits[i+1:]...)
+			return
+		}
+	}
+}
+
+// abort ends a fetch or timer from our side, if the host has not.
+func (c *call) abort(id ID) {
+	if c.waiting(id) != nil {
+		c.engine.emit(&Abort{ID: id})
+		c.closed(id)
+	}
+}
+
+// fetch asks for an exchange and waits for the head of its reply, whose body
+// parks the call while it is read. The caller ends it with abort or closed.
+func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
+	effect.ID = c.open(false)
+	c.engine.emit(effect)
+	switch event := c.park().(type) {
+	case *Head:
+		return &provider.Reply{Status: event.Status, Header: event.Header, Body: &body{call: c, id: effect.ID}}, nil
+	case *Fail:
+		c.closed(effect.ID)
+		return nil, failed(event)
+	}
+	return nil, errCanceled
+}
+
+// body is the body of a reply, as it comes.
+type body struct {
+	call  *call
+	id    ID
+	bytes []byte // of the event that is being handled, so nothing is copied
+	err   error
+}
+
+func (b *body) Read(p []byte) (int, error) {
+	for len(b.bytes) == 0 && b.err == nil {
+		switch event := b.call.park().(type) {
+		case *Chunk:
+			b.bytes = event.Body
+		case *End:
+			b.call.closed(b.id)
+			b.err = io.EOF
+		case *Fail:
+			b.call.closed(b.id)
+			b.err = failed(event)
+		default:
+			b.err = errCanceled
+		}
+	}
+	if len(b.bytes) == 0 {
+		return 0, b.err
+	}
+	n := copy(p, b.bytes)
+	b.bytes = b.bytes[n:]
+	return n, nil
+}
+
+// failed gives the host's Fail the form of an error.
+func failed(event *Fail) *provider.Error {
+	return &provider.Error{Kind: event.Kind, Message: event.Reason, Next: event.Next, Retry: event.Retry}
+}
+
+// sleep waits, and reports false where the call was canceled meanwhile.
+func (c *call) sleep(ms int64) bool {
+	id := c.open(true)
+	c.engine.emit(&Timer{ID: id, AfterMS: ms})
+	_, fired := c.park().(*Fire)
+	if fired {
+		c.closed(id)
+	}
+	return fired
+}
+
+// delta hands on a piece of the answer's text.
+func (c *call) delta(text string) {
+	if c.deltas {
+		c.spoke = true
+		c.engine.emit(&Delta{ID: c.id, Text: text})
+	}
+}
+
+// end gives the call its Result.
+func (c *call) end(kind provider.Kind, body []byte) {
+	for len(c.waits) > 0 {
+		c.abort(c.waits[0].id)
+	}
+	c.ended = true
+	c.engine.emit(&Result{ID: c.id, Kind: kind, Body: body})
+}
+
+// since is the time from a moment to now, in milliseconds. A host's clock may
+// step back; no duration is negative.
+func (c *call) since(moment int64) int64 { return max(0, c.engine.now-moment) }

@@ -1,0 +1,287 @@
+package core
+
+import (
+	"strconv"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// retries is how often a call is tried again after its first attempt.
+const retries = 2
+
+// longestWait is the longest wait, in milliseconds, that a provider may ask
+// for between attempts; one that asks for more is not asked again.
+const longestWait = 60_000
+
+// tool runs one tool call, from arguments to result.
+func (c *call) tool(event *Call) {
+	if event.Tool != "chat_completion" {
+		c.fail(&provider.Error{
+			Kind: provider.InvalidRequest, Message: "there is no tool " + strconv.Quote(shorten(event.Tool)) + "; there is chat_completion",
+		}, nil)
+		return
+	}
+	request, fault := readChat(c.config, event.Arguments)
+	if fault != nil {
+		c.fail(fault, nil)
+		return
+	}
+	c.chat(request)
+}
+
+// target is one way to have a request answered.
+type target struct {
+	row   *provider.Row
+	model string
+}
+
+// attempt is one exchange with a provider, as results list it.
+type attempt struct {
+	Provider string        `json:"provider"`
+	Model    string        `json:"model"`
+	Status   int           `json:"status,omitempty"`
+	Kind     provider.Kind `json:"kind,omitempty"`
+	MS       int64         `json:"ms"`
+}
+
+// route decides who is asked.
+func (c *call) route(request *provider.Request) (target, *provider.Error) {
+	if len(c.config.Providers) == 0 {
+		return target{}, &provider.Error{Kind: provider.InvalidRequest, Message: "no provider is configured", Next: "Set API_KEY, and API_ENDPOINT where it is not OpenAI."}
+	}
+	return target{row: &c.config.Providers[0], model: request.Model}, nil
+}
+
+// chat asks for a completion, again where that may help, and ends the call.
+func (c *call) chat(request *provider.Request) {
+	target, fault := c.route(request)
+	if fault != nil {
+		c.fail(fault, nil)
+		return
+	}
+	for try := 0; ; try++ {
+		answer := c.ask(target, request)
+		if answer.fault == nil {
+			c.succeed(answer)
+			return
+		}
+		wait, again := c.patience(answer.fault, try)
+		if !again {
+			c.fail(answer.fault, answer)
+			return
+		}
+		if !c.sleep(wait) {
+			c.fail(errCanceled, answer)
+			return
+		}
+	}
+}
+
+// answer is what one attempt brought.
+type answer struct {
+	target    target
+	response  *provider.Response // of a failure: what had come, or nil
+	adjusted  []provider.Adjustment
+	requestID string
+	fault     *provider.Error
+}
+
+// ask performs one attempt.
+func (c *call) ask(to target, request *provider.Request) *answer {
+	answer := &answer{target: to}
+	began := c.engine.now
+	translator := provider.Translators[to.row.Form]
+	if translator == nil {
+		answer.fault = &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.row.Form)}
+		return answer
+	}
+	http, adjusted, err := translator.Encode(to.row, request)
+	answer.adjusted = adjusted
+	if err != nil {
+		answer.fault = provider.AsError(err)
+		return answer
+	}
+	effect := &Fetch{HTTPRequest: http, Provider: to.row.Name, Model: to.model, Credential: to.row.Credential}
+	reply, err := c.fetch(effect)
+	tried := attempt{Provider: to.row.Name, Model: to.model}
+	if err == nil {
+		tried.Status = reply.Status
+		answer.requestID = reply.RequestID()
+		answer.response, err = translator.Decode(reply, c.delta)
+	}
+	if err == nil {
+		// What may still come of the reply is for the host to read or not:
+		// an abort would cost it the connection.
+		c.closed(effect.ID)
+	} else {
+		c.abort(effect.ID)
+		answer.fault = provider.AsError(err)
+		tried.Kind = answer.fault.Kind
+	}
+	tried.MS = c.since(began)
+	c.reached = append(c.reached, tried)
+	return answer
+}
+
+// patience decides whether to try again after a failure, and when. Once text
+// has left the gateway there is no second attempt: the client would see two
+// beginnings.
+func (c *call) patience(fault *provider.Error, try int) (ms int64, again bool) {
+	if !fault.Retry || try == retries || c.spoke || c.canceled || fault.RetryAfterMS > longestWait {
+		return 0, false
+	}
+	// 0.5 s doubled up to 8 s, less up to a quarter: what the vendors' SDKs do.
+	backoff := min(int64(500)<<try, 8000)
+	backoff -= int64(chance(c.seed, try) % uint64(backoff/4))
+	return max(backoff, fault.RetryAfterMS), true
+}
+
+// chance draws the nth number of a seed (splitmix64).
+func chance(seed uint64, n int) uint64 {
+	z := seed + uint64(n+1)*0x9e3779b97f4a7c15
+	z = (z ^ z>>30) * 0xbf58476d1ce4e5b9
+	z = (z ^ z>>27) * 0x94d049bb133111eb
+	return z ^ z>>31
+}
+
+// chatNames are the arguments of chat_completion.
+var chatNames = []string{
+	"model", "messages", "temperature", "max_tokens", "stream", "top_p",
+	"frequency_penalty", "presence_penalty", "stop", "response_format",
+}
+
+// readChat reads the arguments of chat_completion.
+func readChat(config *Config, raw []byte) (*provider.Request, *provider.Error) {
+	a := readArguments(raw, chatNames)
+	if fault := a.err(); fault != nil && len(a.fields) == 0 {
+		return nil, fault
+	}
+	request := &provider.Request{
+		Model:            a.text("model"),
+		Messages:         a.messages(),
+		Temperature:      a.number("temperature", 0, 2),
+		MaxTokens:        a.whole("max_tokens", 1),
+		Stream:           a.truth("stream"),
+		TopP:             a.number("top_p", 0, 1),
+		FrequencyPenalty: a.number("frequency_penalty", -2, 2),
+		PresencePenalty:  a.number("presence_penalty", -2, 2),
+		Stop:             a.texts("stop", 4),
+		ResponseFormat:   a.responseFormat(),
+	}
+	if request.Model == "" {
+		request.Model = config.DefaultModel
+	}
+	fault := a.err()
+	if fault == nil && request.Model == "" {
+		fault = &provider.Error{
+			Kind: provider.InvalidRequest, Message: "model: got nothing, and there is no default model",
+			Next: `Name a model, such as "gpt-4o-mini", or set DEFAULT_MODEL.`,
+		}
+	}
+	return request, fault
+}
+
+// messages reads the conversation.
+func (a *arguments) messages() []provider.Message {
+	list := unquoted(a.fields["messages"])
+	if !list.IsArray() && !list.IsObject() || list.IsArray() && len(list.Array()) == 0 {
+		a.fault("messages", given(list), `a list such as [{"role": "user", "content": "Hello"}]`)
+		return nil
+	}
+	var messages []provider.Message
+	for i, element := range elements(list) {
+		path := "messages[" + strconv.Itoa(i) + "]"
+		element = unquoted(element)
+		if !element.IsObject() {
+			a.fault(path, given(element), `an object such as {"role": "user", "content": "Hello"}`)
+			continue
+		}
+		var message provider.Message
+		var content json.Value
+		a.each(path+".", element, []string{"role", "content", "name"}, func(name string, value json.Value) {
+			switch name {
+			case "role":
+				message.Role = provider.Role(value.String())
+			case "name":
+				message.Name = value.String()
+			case "content":
+				content = value
+			}
+		})
+		switch message.Role {
+		case provider.System, provider.Developer, provider.User, provider.Assistant:
+		default:
+			a.fault(path+".role", given(element.Get("role")), "system, developer, user or assistant")
+		}
+		message.Parts = a.parts(path+".content", content)
+		messages = append(messages, message)
+	}
+	return messages
+}
+
+// parts reads a message's content.
+func (a *arguments) parts(path string, content json.Value) []provider.Part {
+	if content.Type == json.String {
+		return []provider.Part{{Type: "text", Text: content.String()}}
+	}
+	if !content.IsArray() && !content.IsObject() || content.IsArray() && len(content.Array()) == 0 {
+		a.fault(path, given(content), `a string, or a list of parts such as {"type": "text", "text": "Hello"}`)
+		return nil
+	}
+	var parts []provider.Part
+	for i, element := range elements(content) {
+		path := path + "[" + strconv.Itoa(i) + "]"
+		if element.Type == json.String {
+			parts = append(parts, provider.Part{Type: "text", Text: element.String()})
+			continue
+		}
+		if !element.IsObject() {
+			a.fault(path, given(element), `a part such as {"type": "text", "text": "Hello"}`)
+			continue
+		}
+		if kind := element.Get("type"); kind.String() != "text" {
+			a.fault(path+".type", given(kind), "text")
+			continue
+		}
+		part := provider.Part{Type: "text"}
+		a.each(path+".", element, []string{"type", "text"}, func(name string, value json.Value) {
+			if name == "text" && value.Type != json.String {
+				a.fault(path+".text", given(value), "a string")
+			} else if name == "text" {
+				part.Text = value.String()
+			}
+		})
+		parts = append(parts, part)
+	}
+	return parts
+}
+
+// responseFormat reads response_format: an object, or its type alone.
+func (a *arguments) responseFormat() *provider.ResponseFormat {
+	value, ok := a.fields["response_format"]
+	if !ok {
+		return nil
+	}
+	value = unquoted(value)
+	const allowed = `{"type": "text"}, {"type": "json_object"} or {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}`
+	kind := value
+	if value.IsObject() {
+		kind = value.Get("type")
+	}
+	format := &provider.ResponseFormat{Type: kind.String()}
+	switch format.Type {
+	case "text", "json_object":
+	case "json_schema":
+		schema := unquoted(value.Get("json_schema"))
+		if !schema.IsObject() {
+			a.fault("response_format.json_schema", given(schema), allowed)
+			return nil
+		}
+		format.JSONSchema = json.Compact([]byte(schema.Raw))
+	default:
+		a.fault("response_format", given(kind), allowed)
+		return nil
+	}
+	return format
+}

@@ -1,0 +1,28 @@
+package core
+
+import "github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+
+// Config is what holds for all calls. It comes from the user, through the
+// host, which has checked it. It holds no secret.
+type Config struct {
+	// Target is what runs this machine, native or wasm; results repeat it.
+	Target string `json:"target"`
+	// Output is the form of results; empty means text.
+	Output Output `json:"output,omitempty"`
+	// Description is the user's own text for chat_completion.
+	Description string `json:"description,omitempty"`
+	// DefaultModel is asked where a call names no model; may be empty.
+	DefaultModel string `json:"default_model,omitempty"`
+	// Providers can be asked. The first is asked where nothing else decides.
+	Providers []provider.Row `json:"providers"`
+}
+
+// Output is a form of results.
+type Output string
+
+// The forms.
+const (
+	OutputText       Output = "text"
+	OutputStructured Output = "structured"
+	OutputRaw        Output = "raw"
+)

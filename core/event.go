@@ -1,0 +1,128 @@
+package core
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// ID names a call, or a fetch or timer of a call. The high 32 bits are the
+// call's number, chosen by the host and unique among the calls in flight; the
+// low 32 bits are 0 for the call itself and n for its nth fetch or timer.
+type ID uint64
+
+// CallID returns the ID of a call by its number, which must not be 0.
+func CallID(number uint32) ID { return ID(number) << 32 }
+
+// Call returns the ID of the call that id belongs to.
+func (id ID) Call() ID { return id &^ 0xffffffff }
+
+// String writes an ID as "7" (a call) or "7.2" (its second fetch or timer).
+func (id ID) String() string {
+	text := strconv.FormatUint(uint64(id>>32), 10)
+	if n := uint64(id & 0xffffffff); n != 0 {
+		text += "." + strconv.FormatUint(n, 10)
+	}
+	return text
+}
+
+// ParseID reads what [ID.String] writes.
+func ParseID(text string) (ID, bool) {
+	number, part, parted := strings.Cut(text, ".")
+	high, err := strconv.ParseUint(number, 10, 32)
+	if err != nil {
+		return 0, false
+	}
+	var low uint64
+	if parted {
+		if low, err = strconv.ParseUint(part, 10, 32); err != nil {
+			return 0, false
+		}
+	}
+	return ID(high<<32 | low), true
+}
+
+// Event is what a host tells a [Machine]: one of [*Configure], [*Describe],
+// [*Call], [*Cancel], [*Head], [*Chunk], [*End], [*Fail] and [*Fire]. The set
+// is closed. AtMS is always the host's time in Unix milliseconds; a machine
+// has no other clock. A machine keeps no event and no byte of it.
+type Event interface {
+	event() wireForm
+}
+
+// Configure sets what holds for all later calls. It comes first, and may come
+// again: calls in flight go on with what they began with.
+type Configure struct {
+	AtMS   int64  `json:"-"`
+	Config Config `json:"config"`
+}
+
+// Describe asks for the [*Manifest].
+type Describe struct {
+	AtMS int64 `json:"-"`
+}
+
+// Call is one tool call of an MCP client.
+type Call struct {
+	ID   ID    `json:"-"`
+	AtMS int64 `json:"-"`
+	// Tool is the tool's name, a name of the manifest.
+	Tool string `json:"tool"`
+	// Seed is this call's chance: 64 random bits.
+	Seed uint64 `json:"seed,string"`
+	// Deltas asks for the answer's text as it comes.
+	Deltas bool `json:"deltas,omitempty"`
+	// Arguments is JSON as the client sent it.
+	Arguments []byte `json:"-"`
+}
+
+// Cancel says that nobody waits for a call any more. The call still gets its
+// [*Result], of kind canceled, which a host need not show.
+type Cancel struct {
+	ID   ID    `json:"-"`
+	AtMS int64 `json:"-"`
+}
+
+// Head is the beginning of the reply to a [*Fetch].
+type Head struct {
+	ID     ID    `json:"-"`
+	AtMS   int64 `json:"-"`
+	Status int   `json:"status"`
+	// Header holds at least those of [provider.ReplyHeaders] that came.
+	Header []provider.Field `json:"header,omitempty"`
+}
+
+// Chunk is a piece of a reply's body, cut anywhere, best at most 64 kB.
+type Chunk struct {
+	ID   ID     `json:"-"`
+	AtMS int64  `json:"-"`
+	Body []byte `json:"-"`
+}
+
+// End is the regular end of a reply's body.
+type End struct {
+	ID   ID    `json:"-"`
+	AtMS int64 `json:"-"`
+}
+
+// Fail says that a fetch was not performed, or broke.
+type Fail struct {
+	ID   ID    `json:"-"`
+	AtMS int64 `json:"-"`
+	// Kind is network or timeout in most cases; any kind is allowed.
+	Kind provider.Kind `json:"kind"`
+	// Reason is a sentence for the user, lower case, without full stop, and
+	// without secrets, such as "connection refused".
+	Reason string `json:"reason"`
+	// Next says what to do about it; may be empty.
+	Next string `json:"next,omitempty"`
+	// Retry says that the same fetch may succeed soon.
+	Retry bool `json:"retry,omitempty"`
+}
+
+// Fire says that a [*Timer] ran out.
+type Fire struct {
+	ID   ID    `json:"-"`
+	AtMS int64 `json:"-"`
+}

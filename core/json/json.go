@@ -1,0 +1,100 @@
+// Package json is the core's one door to JSON: decode, encode, scan.
+//
+// Encoding and decoding of structs is done by goccy/go-json in native builds
+// and by encoding/json in the wasip1 build, where go-json would add 4.5 MB to
+// the module and seconds to its compilation (docs/RATIONALE.md). The build tag
+// `stdjson` gives a native build with encoding/json too, so that the
+// transcripts tell a library's difference from a target's.
+//
+// Scanning is done by tidwall/gjson on both targets: a delta of a stream is a
+// few fields out of some hundred bytes, and reflection costs twenty times more
+// there. A scan forgives everything, so bytes from outside pass [Valid] first.
+//
+// The texts of these libraries' errors differ between targets. They are never
+// shown: a caller says in its own words what it could not read.
+package json
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+
+	"github.com/tidwall/gjson"
+)
+
+// RawMessage is JSON that is carried unread.
+type RawMessage = stdjson.RawMessage
+
+// Value is one scanned JSON value. It refers to the bytes it was scanned from.
+type Value = gjson.Result
+
+// The types of a [Value].
+const (
+	Null   = gjson.Null
+	False  = gjson.False
+	True   = gjson.True
+	Number = gjson.Number
+	String = gjson.String
+	Object = gjson.JSON // an object or an array
+)
+
+// MaxDepth is the deepest nesting that [Valid] accepts, the depth at which
+// encoding/json gives up as well. Deeper documents exhaust the stack of hosts
+// that run the module in JavaScript.
+const MaxDepth = 9999
+
+// Marshal encodes v without HTML escaping, compact and without a final newline.
+// Map keys are sorted, so the bytes depend on v alone.
+func Marshal(v any) ([]byte, error) { return marshal(v) }
+
+// Unmarshal decodes data into v.
+func Unmarshal(data []byte, v any) error { return unmarshal(data, v) }
+
+// Valid reports whether data is one JSON value, no deeper than [MaxDepth].
+func Valid(data []byte) bool { return shallow(data) && valid(data) }
+
+// Parse scans data, which must have passed [Valid].
+func Parse(data []byte) Value { return gjson.ParseBytes(data) }
+
+// Compact returns valid data without insignificant white space.
+func Compact(data []byte) []byte {
+	var out bytes.Buffer
+	if stdjson.Compact(&out, data) != nil {
+		return data
+	}
+	return out.Bytes()
+}
+
+// Indent returns valid data laid out for people, two spaces a level.
+func Indent(data []byte) []byte {
+	var out bytes.Buffer
+	if stdjson.Indent(&out, data, "", "  ") != nil {
+		return data
+	}
+	return out.Bytes()
+}
+
+// shallow reports whether no bracket of data is nested deeper than MaxDepth.
+// Quoted brackets do not count.
+func shallow(data []byte) bool {
+	depth, quoted := 0, false
+	for i := 0; i < len(data); i++ {
+		switch c := data[i]; {
+		case quoted:
+			switch c {
+			case '\\':
+				i++
+			case '"':
+				quoted = false
+			}
+		case c == '"':
+			quoted = true
+		case c == '{' || c == '[':
+			if depth++; depth > MaxDepth {
+				return false
+			}
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	return true
+}

@@ -1,0 +1,69 @@
+package json_test
+
+import (
+	stdjson "encoding/json"
+	"strings"
+	"testing"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+type sample struct {
+	Text   string            `json:"text"`
+	Raw    json.RawMessage   `json:"raw,omitempty"`
+	Number *float64          `json:"number,omitempty"`
+	Map    map[string]string `json:"map,omitempty"`
+	List   []string          `json:"list"`
+}
+
+// TestMarshal fixes the bytes that every library behind the door must give.
+func TestMarshal(t *testing.T) {
+	number := 0.1
+	tests := []struct {
+		name string
+		in   any
+		want string
+	}{
+		{"no HTML escaping", sample{Text: `<a href="x">&</a>`}, `{"text":"<a href=\"x\">&</a>","list":null}`},
+		{"controls", sample{Text: "\x00\t\n\x1f\x7f"}, `{"text":"\u0000\t\n\u001f` + "\x7f" + `","list":null}`},
+		{"line separators", sample{Text: "\u2028\u2029"}, `{"text":"\u2028\u2029","list":null}`},
+		{"invalid UTF-8", sample{Text: "a\xffb"}, `{"text":"a\ufffdb","list":null}`},
+		{"beyond the BMP", sample{Text: "😀"}, `{"text":"😀","list":null}`},
+		{"raw is compacted", sample{Raw: json.RawMessage("{ \"b\" : 1,\n\"a\": [ 1e3, \"<\" ] }")}, `{"text":"","raw":{"b":1,"a":[1e3,"<"]},"list":null}`},
+		{"numbers", sample{Number: &number, List: []string{}}, `{"text":"","number":0.1,"list":[]}`},
+		{"maps are sorted", sample{Map: map[string]string{"b": "2", "a": "1", "<": "0"}}, `{"text":"","map":{"<":"0","a":"1","b":"2"},"list":null}`},
+	}
+	for _, test := range tests {
+		got, err := json.Marshal(test.in)
+		if err != nil || string(got) != test.want {
+			t.Errorf("%s: %s encodes\n%s, %v\nwant\n%s", test.name, json.Library, got, err, test.want)
+		}
+	}
+}
+
+// TestValid holds the door against encoding/json, and adds the limit of depth.
+func TestValid(t *testing.T) {
+	for _, in := range []string{
+		``, ` `, `{}`, `[]`, ` {"a":1} `, `{"a":1}x`, `{"a":1,}`, `{'a':1}`, `nul`, `null`, `01`, `-`, `1e`, `1e400`, `"\ud800"`, `"\x"`,
+		"\"a\nb\"", "\"\xff\"", "\ufeff{}", `{"a":1,"a":2}`, `[1 2]`, "\x00", `"`, `{"a"}`, `tru`, `[1,[2,[3]]]`, `NaN`,
+	} {
+		if got, want := json.Valid([]byte(in)), stdjson.Valid([]byte(in)); got != want {
+			t.Errorf("Valid(%q) = %v, encoding/json says %v", in, got, want)
+		}
+	}
+	deep := func(n int) []byte { return []byte(strings.Repeat("[", n) + strings.Repeat("]", n)) }
+	if !json.Valid(deep(json.MaxDepth)) || json.Valid(deep(json.MaxDepth+1)) || json.Valid(deep(200_000)) {
+		t.Error("the limit of depth is not kept")
+	}
+	if !json.Valid([]byte(`"` + strings.Repeat("[", 20_000) + `\"["`)) {
+		t.Error("quoted brackets count as depth")
+	}
+}
+
+func TestUnmarshal(t *testing.T) {
+	var got sample
+	err := json.Unmarshal([]byte(`{"TEXT":"\ud83d\ude00\u0000","raw":{ "a" : 12345678901234567890 },"map":{"k":"v"},"unknown":[]}`), &got)
+	if err != nil || got.Text != "😀\x00" || string(got.Raw) != `{ "a" : 12345678901234567890 }` || got.Map["k"] != "v" {
+		t.Errorf("%s decodes %+v, %v", json.Library, got, err)
+	}
+}

@@ -1,0 +1,70 @@
+package core
+
+import (
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// descriptionLimit is where Claude Code cuts a tool's description, in characters.
+const descriptionLimit = 2048
+
+// describe returns the tools as the assistant sees them.
+func describe(config *Config) *Manifest {
+	description := `Ask another AI model and get its answer. Give "messages" (the whole conversation: the model sees nothing else) and "model".`
+	if config.DefaultModel != "" {
+		description += ` Without "model", ` + config.DefaultModel + ` answers.`
+	}
+	if config.Description != "" {
+		// The user's own words say when to call which model: they come first.
+		description = strings.ReplaceAll(config.Description, `\n`, "\n") + "\n\n" + description
+	}
+	chat := Tool{
+		Name:        "chat_completion",
+		Title:       "Ask another AI model",
+		Description: cut(description, descriptionLimit),
+		InputSchema: json.RawMessage(chatSchema),
+		Annotations: Annotations{ReadOnlyHint: true, OpenWorldHint: true},
+	}
+	if config.Output == OutputStructured {
+		chat.OutputSchema = json.RawMessage(completionSchema)
+	}
+	return &Manifest{
+		Instructions: "chat_completion asks other AI models, for a second opinion or for what they do better. Each call stands alone: send all that the model needs.",
+		Tools:        []Tool{chat},
+	}
+}
+
+// chatSchema is flat, with a type for every property and no combinators: a
+// schema that some client cannot read costs the user the whole tool.
+const chatSchema = `{"type":"object","properties":{` +
+	`"model":{"type":"string","description":"The model's id, as its provider names it."},` +
+	`"messages":{"type":"array","description":"The conversation, oldest first.","items":{"type":"object","properties":{` +
+	`"role":{"type":"string","enum":["system","developer","user","assistant"]},` +
+	`"content":{"type":"string","description":"The text."}},"required":["role","content"]}},` +
+	`"temperature":{"type":"number","description":"0 to 2; lower is more predictable.","minimum":0,"maximum":2},` +
+	`"max_tokens":{"type":"integer","description":"The most tokens to answer with, at least 1.","minimum":1},` +
+	`"stream":{"type":"boolean","description":"Read the answer as a stream, with progress; the result is the same."},` +
+	`"top_p":{"type":"number","description":"0 to 1; nucleus sampling.","minimum":0,"maximum":1},` +
+	`"frequency_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
+	`"presence_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
+	`"stop":{"type":"array","description":"Up to 4 texts that end the answer.","items":{"type":"string"}},` +
+	`"response_format":{"type":"object","description":"{\"type\":\"json_object\"}, or {\"type\":\"json_schema\",\"json_schema\":{\"name\":...,\"schema\":{...}}}.","properties":{` +
+	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]}` +
+	`},"required":["messages"]}`
+
+// completionSchema asks for little, so that no client throws an answer away
+// for a field that one provider left out.
+const completionSchema = `{"type":"object","properties":{` +
+	`"id":{"type":"string"},"object":{"type":"string"},"created":{"type":"integer"},"model":{"type":"string"},` +
+	`"choices":{"type":"array","items":{"type":"object"}},` +
+	`"gateway":{"type":"object","description":"Who answered, attempts, what was adjusted."}},"required":["choices","gateway"]}`
+
+// cut shortens text to at most limit characters, and says so.
+func cut(text string, limit int) string {
+	runes := []rune(text)
+	if len(runes) <= limit {
+		return text
+	}
+	return string(runes[:limit-1]) + "…"
+}

@@ -1,0 +1,273 @@
+package provider
+
+import (
+	"io"
+	"strconv"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// Kind is what sort of failure happened. The set is closed.
+type Kind string
+
+// The kinds.
+const (
+	InvalidRequest Kind = "invalid_request" // the caller asked for what cannot be
+	Authentication Kind = "authentication"  // no credential, or a wrong one
+	Permission     Kind = "permission"      // the credential may not do this
+	NotFound       Kind = "not_found"       // no such model or endpoint
+	ContextLength  Kind = "context_length"  // the prompt is longer than the model reads
+	TooLarge       Kind = "too_large"       // more bytes than somebody accepts
+	ContentFilter  Kind = "content_filter"  // somebody's policy refused the content
+	RateLimit      Kind = "rate_limit"      // too many requests for now
+	Quota          Kind = "quota"           // no money or quota left
+	Overloaded     Kind = "overloaded"      // the provider cannot serve right now
+	Timeout        Kind = "timeout"         // somebody waited too long
+	Canceled       Kind = "canceled"        // the client no longer wants it
+	Network        Kind = "network"         // no connection, or it broke
+	BadReply       Kind = "bad_reply"       // the provider's answer makes no sense
+	Budget         Kind = "budget"          // a limit of the user's own
+	Internal       Kind = "internal"        // a fault of the gateway
+)
+
+// Error is a failure that a user reads: what happened, and in Kind what sort
+// it is. It is recognised by its fields, never by its text.
+type Error struct {
+	Kind Kind
+	// Message is one sentence, lower case and without a full stop.
+	Message string
+	// Next says what to do about it; empty means what the kind says.
+	Next string
+	// Status is the HTTP status that the provider sent, or 0. Never invented.
+	Status int
+	// Code is the provider's own code or type, or "".
+	Code string
+	// RequestID is the provider's name for the exchange, or "".
+	RequestID string
+	// RetryAfterMS is the wait that the provider asked for, or 0.
+	RetryAfterMS int64
+	// Retry says that the same request may succeed soon.
+	Retry bool
+}
+
+func (e *Error) Error() string { return e.Message }
+
+// errorBodyLimit is how much of an error's body is read. Real ones have some
+// hundred bytes; a proxy's HTML page is quoted at most this far.
+const errorBodyLimit = 64 << 10
+
+// quoteLimit bounds, in bytes, what is quoted of a body that is not understood.
+const quoteLimit = 2 << 10
+
+// readError turns a reply that is no answer into an *Error. The shapes are
+// those of shared fact sheets and recordings: OpenAI's {"error":{...}},
+// {"error":"text"}, {"message"}, {"detail"}, an array around them, HTML, none.
+func readError(reply *Reply) *Error {
+	body, err := io.ReadAll(io.LimitReader(reply.Body, errorBodyLimit))
+	if err != nil && len(body) == 0 {
+		return AsError(err)
+	}
+	return errorOf(reply, body)
+}
+
+// errorOf makes an *Error of an error's body.
+func errorOf(reply *Reply, body []byte) *Error {
+	fault := &Error{Status: reply.Status, RequestID: reply.RequestID(), RetryAfterMS: retryAfter(reply)}
+	if json.Valid(body) {
+		fault.read(json.Parse(body))
+	}
+	if reply.Status >= 300 && reply.Status < 400 {
+		// The key must not follow to wherever that is.
+		fault.Message = "the endpoint redirects elsewhere, which is not followed"
+		fault.Next = "Set the endpoint to the address that it redirects to."
+	}
+	if fault.Message == "" {
+		fault.Message = quote(body)
+	}
+	fault.classify()
+	switch reply.Get("x-should-retry") {
+	case "true":
+		fault.Retry = true
+	case "false":
+		fault.Retry = false
+	}
+	return fault
+}
+
+// errorIn makes an *Error of an error object that came inside a reply of
+// status 200. The status stays what the provider sent.
+func errorIn(reply *Reply, value json.Value) *Error {
+	fault := &Error{Status: reply.Status, RequestID: reply.RequestID()}
+	fault.read(value)
+	if fault.Message == "" {
+		fault.Message = quote([]byte(value.Raw))
+	}
+	fault.classify()
+	return fault
+}
+
+// read takes message, code and type from an error's JSON.
+func (e *Error) read(value json.Value) {
+	if value.IsArray() {
+		value = value.Get("0")
+	}
+	object := value
+	if inner := value.Get("error"); inner.IsObject() {
+		object = inner
+	} else if inner.Type == json.String {
+		e.Message = inner.String()
+	}
+	if e.Message == "" {
+		e.Message = text(object.Get("message"))
+	}
+	if e.Message == "" {
+		if detail := value.Get("detail"); detail.Type == json.String {
+			e.Message = detail.String()
+		} else if detail.IsArray() {
+			e.Message = text(detail.Get("0.msg"))
+		}
+	}
+	// OpenRouter says "Provider returned error" and keeps the words in metadata.
+	if raw := text(object.Get("metadata.raw")); raw != "" {
+		e.Message += ": " + quote([]byte(raw))
+	}
+	for _, path := range []string{"code", "status", "type"} {
+		if code := object.Get(path); code.Type == json.String && code.String() != "" {
+			e.Code = code.String()
+			break
+		}
+	}
+	// A 200 may carry the status that was meant as a number.
+	if code := object.Get("code"); code.Type == json.Number && e.Status < 400 {
+		e.Code = code.Raw
+	}
+	if e.Code == "" || e.Code == "invalid_request_error" {
+		if kind := object.Get("type"); kind.Type == json.String && kind.String() != "" {
+			e.Code = kind.String()
+		}
+	}
+	if id := value.Get("request_id"); e.RequestID == "" && id.Type == json.String {
+		e.RequestID = id.String()
+	}
+}
+
+// classify decides kind and retry from code, status and, for the two cases in
+// which providers give no other sign, from the provider's words.
+func (e *Error) classify() {
+	status := e.Status
+	if number, err := strconv.Atoi(e.Code); err == nil && number >= 400 && number < 600 {
+		status = number
+	}
+	switch e.Code {
+	case "context_length_exceeded", "exceed_context_size_error":
+		e.Kind = ContextLength
+	case "insufficient_quota", "billing_error", "billing_hard_limit_reached":
+		e.Kind = Quota
+	case "invalid_api_key", "authentication_error", "UNAUTHENTICATED", "API_KEY_INVALID":
+		e.Kind = Authentication
+	case "permission_error", "PERMISSION_DENIED":
+		e.Kind = Permission
+	case "model_not_found", "DeploymentNotFound", "not_found_error", "NOT_FOUND":
+		e.Kind = NotFound
+	case "content_filter", "content_policy_violation":
+		e.Kind = ContentFilter
+	case "rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED":
+		e.Kind, e.Retry = RateLimit, true
+	case "overloaded_error", "UNAVAILABLE", "engine_overloaded":
+		e.Kind, e.Retry = Overloaded, true
+	case "request_too_large":
+		e.Kind = TooLarge
+	case "timeout_error", "DEADLINE_EXCEEDED":
+		e.Kind, e.Retry = Timeout, true
+	case "server_error", "api_error", "INTERNAL":
+		e.Kind, e.Retry = Overloaded, true
+	}
+	if e.Kind != "" {
+		return
+	}
+	switch {
+	case status == 400 && saysContextLength(e.Message):
+		e.Kind = ContextLength
+	case status == 400 && strings.Contains(strings.ToLower(e.Message), "api key"):
+		e.Kind = Authentication // xAI and Gemini refuse a wrong key with 400
+	case status == 401:
+		e.Kind = Authentication
+	case status == 402:
+		e.Kind = Quota
+	case status == 403:
+		e.Kind = Permission
+	case status == 404:
+		e.Kind = NotFound
+	case status == 408, status == 504, status == 524:
+		e.Kind, e.Retry = Timeout, true
+	case status == 409:
+		e.Kind, e.Retry = Overloaded, true
+	case status == 413:
+		e.Kind = TooLarge
+	case status == 429:
+		e.Kind, e.Retry = RateLimit, true
+	case status >= 500:
+		e.Kind, e.Retry = Overloaded, true
+	case status >= 400:
+		e.Kind = InvalidRequest
+	default:
+		e.Kind = BadReply
+	}
+}
+
+// saysContextLength knows the sentences of providers that send no code for it.
+func saysContextLength(message string) bool {
+	message = strings.ToLower(message)
+	for _, phrase := range []string{
+		"maximum context length", "context window", "prompt is too long", "exceeds the maximum number of tokens", "context size",
+	} {
+		if strings.Contains(message, phrase) {
+			return true
+		}
+	}
+	return false
+}
+
+// retryAfter reads the wait that a provider asks for, in milliseconds. A zero
+// in retry-after-ms means that the other header knows (recorded from Azure).
+func retryAfter(reply *Reply) int64 {
+	if ms, err := strconv.ParseFloat(reply.Get("retry-after-ms"), 64); err == nil && ms > 0 && ms < 1e9 {
+		return int64(ms)
+	}
+	if seconds, err := strconv.ParseFloat(reply.Get("retry-after"), 64); err == nil && seconds > 0 && seconds < 1e6 {
+		return int64(seconds * 1000)
+	}
+	return 0
+}
+
+// AsError gives any failure of reading a body the form of an *Error.
+func AsError(err error) *Error {
+	if fault, ok := err.(*Error); ok {
+		return fault
+	}
+	return &Error{Kind: BadReply, Message: "the reply could not be read"}
+}
+
+// text is a JSON string's text, and nothing of any other value.
+func text(value json.Value) string {
+	if value.Type == json.String {
+		return value.String()
+	}
+	return ""
+}
+
+// quote shortens bytes of unknown kind to something that may stand in a sentence.
+func quote(body []byte) string {
+	body = body[:min(len(body), quoteLimit)]
+	words := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ")
+	if len(words) > 300 {
+		cut := 300
+		for !utf8.RuneStart(words[cut]) {
+			cut--
+		}
+		words = words[:cut] + "…"
+	}
+	return words
+}

@@ -1,0 +1,295 @@
+package core
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// toolResult is MCP's CallToolResult.
+type toolResult struct {
+	Content           []block        `json:"content"`
+	StructuredContent *completion    `json:"structuredContent,omitempty"`
+	IsError           bool           `json:"isError,omitempty"`
+	Meta              toolResultMeta `json:"_meta"`
+}
+
+// block is one content block.
+type block struct {
+	Type        string            `json:"type"` // text
+	Text        string            `json:"text"`
+	Annotations *blockAnnotations `json:"annotations,omitempty"`
+}
+
+type blockAnnotations struct {
+	Audience []string `json:"audience"`
+}
+
+// toolResultMeta is what rides beside the answer.
+type toolResultMeta struct {
+	Completion *completion `json:"mcp-ai-gateway/completion,omitempty"`
+	Error      *failure    `json:"mcp-ai-gateway/error,omitempty"`
+}
+
+// completion is the completion object: OpenAI's chat.completion, and how it
+// came about.
+type completion struct {
+	provider.Response
+	Gateway gateway `json:"gateway"`
+}
+
+// gateway says what the gateway did.
+type gateway struct {
+	Provider       string                `json:"provider"`
+	RequestedModel string                `json:"requested_model"`
+	Attempts       []attempt             `json:"attempts"`
+	Adjusted       []provider.Adjustment `json:"adjusted"`
+	LatencyMS      int64                 `json:"latency_ms"`
+	RequestID      string                `json:"request_id,omitempty"`
+	Partial        bool                  `json:"partial,omitempty"`
+	Target         string                `json:"target"`
+}
+
+// failure is a failure's fields, for programs.
+type failure struct {
+	Kind        provider.Kind `json:"kind"`
+	Provider    string        `json:"provider,omitempty"`
+	Model       string        `json:"model,omitempty"`
+	Status      int           `json:"status,omitempty"`
+	RequestID   string        `json:"request_id,omitempty"`
+	RetryAfterS int64         `json:"retry_after_s,omitempty"`
+	Attempts    []attempt     `json:"attempts,omitempty"`
+}
+
+// completion puts the completion object together.
+func (c *call) completion(answer *answer) *completion {
+	adjusted := answer.adjusted
+	if adjusted == nil {
+		adjusted = []provider.Adjustment{}
+	}
+	object := &completion{Response: *answer.response, Gateway: gateway{
+		Provider:       answer.target.row.Name,
+		RequestedModel: answer.target.model,
+		Attempts:       c.reached,
+		Adjusted:       adjusted,
+		LatencyMS:      c.since(c.began),
+		RequestID:      answer.requestID,
+		Partial:        answer.fault != nil,
+		Target:         c.config.Target,
+	}}
+	if object.Created == 0 {
+		object.Created = c.engine.now / 1000
+	}
+	if object.Model == "" {
+		object.Model = answer.target.model
+	}
+	return object
+}
+
+// succeed ends the call with an answer.
+func (c *call) succeed(answer *answer) {
+	object := c.completion(answer)
+	result := toolResult{}
+	if c.config.Output == OutputRaw {
+		raw := []byte(object.Raw)
+		if raw == nil { // a stream is no document: its assembled answer is
+			raw, _ = json.Marshal(object.Response)
+		}
+		result.Content = []block{{Type: "text", Text: string(json.Indent(raw))}}
+		c.finish("", &result)
+		return
+	}
+	result.Content = append(answerBlocks(object), block{
+		Type: "text", Text: c.summary(object), Annotations: &blockAnnotations{Audience: []string{"user"}},
+	})
+	if c.config.Output == OutputStructured {
+		result.StructuredContent = object
+	} else {
+		result.Meta.Completion = withoutContent(object)
+	}
+	c.finish("", &result)
+}
+
+// Failure is the result with which a host answers a call that no machine
+// could: it refused the call, or the machine died.
+func Failure(id ID, fault *provider.Error) *Result {
+	body, err := json.Marshal(&toolResult{
+		Content: []block{{Type: "text", Text: sentence(fault, "", 0)}},
+		IsError: true,
+		Meta:    toolResultMeta{Error: &failure{Kind: fault.Kind}},
+	})
+	if err != nil {
+		body = unwritable
+	}
+	return &Result{ID: id, Kind: fault.Kind, Body: body}
+}
+
+// unwritable stands where a result could not be written: every field is a
+// string, a number or JSON that was read as such, so it never should.
+var unwritable = []byte(`{"content":[{"type":"text","text":"The result could not be written as JSON (kind internal)."}],"isError":true}`)
+
+// fail ends the call with a failure, and keeps what had come of an answer.
+func (c *call) fail(fault *provider.Error, answer *answer) {
+	failure := &failure{
+		Kind: fault.Kind, Status: fault.Status, RequestID: fault.RequestID,
+		RetryAfterS: (fault.RetryAfterMS + 999) / 1000, Attempts: c.reached,
+	}
+	who := ""
+	if answer != nil {
+		who = answer.target.row.Name
+		failure.Provider, failure.Model = who, answer.target.model
+		if failure.RequestID == "" {
+			failure.RequestID = answer.requestID
+		}
+	}
+	result := toolResult{IsError: true, Meta: toolResultMeta{Error: failure}}
+	result.Content = []block{{Type: "text", Text: sentence(fault, who, len(c.reached))}}
+	if answer != nil && answer.response != nil {
+		object := c.completion(answer)
+		if blocks := answerBlocks(object); blocks[0].Text != "" {
+			result.Content[0].Text += " What had come of the answer follows."
+			result.Content = append(result.Content, blocks...)
+			result.Meta.Completion = withoutContent(object)
+		}
+	}
+	c.finish(fault.Kind, &result)
+}
+
+func (c *call) finish(kind provider.Kind, result *toolResult) {
+	body, err := json.Marshal(result)
+	if err != nil {
+		kind, body = provider.Internal, unwritable
+	}
+	c.end(kind, body)
+}
+
+// answerBlocks are the answer as content: the text first and alone, then what
+// else the model made.
+func answerBlocks(object *completion) []block {
+	var blocks []block
+	for _, choice := range object.Choices {
+		message := choice.Message
+		text := message.Refusal
+		if message.Content != nil && *message.Content != "" {
+			text = *message.Content
+		}
+		if text != "" || len(message.ToolCalls) == 0 {
+			blocks = append(blocks, block{Type: "text", Text: text})
+		}
+		if len(message.ToolCalls) > 0 {
+			if calls, err := json.Marshal(struct {
+				ToolCalls []provider.ToolCall `json:"tool_calls"`
+			}{message.ToolCalls}); err == nil {
+				blocks = append(blocks, block{Type: "text", Text: string(calls)})
+			}
+		}
+	}
+	if len(blocks) == 0 {
+		blocks = []block{{Type: "text"}}
+	}
+	return blocks
+}
+
+// withoutContent is a completion object for _meta, where the answer's text
+// would only stand a second time.
+func withoutContent(object *completion) *completion {
+	lean := *object
+	lean.Choices = append([]provider.Choice(nil), object.Choices...)
+	for i := range lean.Choices {
+		lean.Choices[i].Message.Content = nil
+	}
+	return &lean
+}
+
+// summary is one line for the person: who answered, what it took.
+func (c *call) summary(object *completion) string {
+	words := []string{object.Model + " (" + object.Gateway.Provider + ")"}
+	if usage := object.Usage; usage != nil {
+		words = append(words, count(usage.PromptTokens, "token")+" in, "+strconv.FormatInt(usage.CompletionTokens, 10)+" out")
+	}
+	words = append(words, seconds(object.Gateway.LatencyMS))
+	if tries := len(object.Gateway.Attempts); tries > 1 {
+		words = append(words, strconv.Itoa(tries)+" attempts")
+	}
+	for _, choice := range object.Choices {
+		switch choice.FinishReason {
+		case provider.FinishLength:
+			words = append(words, "cut at the limit of tokens")
+		case provider.FinishContentFilter:
+			words = append(words, "cut by a content filter")
+		case provider.FinishError:
+			words = append(words, "ended by an error of the provider")
+		}
+	}
+	for _, adjustment := range object.Gateway.Adjusted {
+		words = append(words, adjustment.Parameter+" "+adjustment.Action+": "+adjustment.Reason)
+	}
+	return strings.Join(words, " · ")
+}
+
+func count(n int64, noun string) string {
+	text := strconv.FormatInt(n, 10) + " " + noun
+	if n != 1 {
+		text += "s"
+	}
+	return text
+}
+
+func seconds(ms int64) string { return strconv.FormatFloat(float64(ms)/1000, 'f', 1, 64) + " s" }
+
+// sentence says what happened, what to do next, and the kind.
+func sentence(fault *provider.Error, who string, attempts int) string {
+	var s strings.Builder
+	if who != "" && fault.Kind != provider.Canceled {
+		s.WriteString(who)
+		if fault.Status >= 300 {
+			s.WriteString(" answered " + strconv.Itoa(fault.Status))
+		}
+		s.WriteString(": ")
+	}
+	message := fault.Message
+	if message == "" {
+		message = "no explanation was given"
+	}
+	s.WriteString(strings.TrimRight(message, ". "))
+	s.WriteString(" (kind " + string(fault.Kind))
+	if fault.Code != "" && fault.Code != string(fault.Kind) {
+		s.WriteString(", code " + fault.Code)
+	}
+	if attempts > 1 {
+		s.WriteString(", after " + strconv.Itoa(attempts) + " attempts")
+	}
+	s.WriteString(").")
+	next := fault.Next
+	if next == "" {
+		next = nextSteps[fault.Kind]
+	}
+	if fault.RetryAfterMS > 0 {
+		next = "Try again in " + strconv.FormatInt((fault.RetryAfterMS+999)/1000, 10) + " s."
+	}
+	if next != "" {
+		s.WriteString(" " + next)
+	}
+	return s.String()
+}
+
+// nextSteps is what to do about a kind where nothing better is known.
+var nextSteps = map[provider.Kind]string{
+	provider.InvalidRequest: "Correct the arguments and call again.",
+	provider.Authentication: "Check the key of this provider in the gateway's configuration.",
+	provider.Permission:     "The key is not allowed to do this; use another model or key.",
+	provider.NotFound:       "Check the model's name and the endpoint.",
+	provider.ContextLength:  "Shorten the messages, or choose a model with a larger context.",
+	provider.TooLarge:       "Send less at once.",
+	provider.ContentFilter:  "Rephrase the messages, or choose another model.",
+	provider.RateLimit:      "Wait and try again, or choose another model.",
+	provider.Quota:          "The account has no quota or credit left; top it up, or choose another provider.",
+	provider.Overloaded:     "Try again in a while, or choose another model.",
+	provider.Timeout:        "Try again, ask for less, or raise REQUEST_TIMEOUT.",
+	provider.Network:        "Check the endpoint and the connection, then try again.",
+	provider.BadReply:       "Try again; if it stays, check the endpoint.",
+	provider.Budget:         "Raise the budget in the gateway's configuration.",
+	provider.Internal:       "Try again; if it stays, report it with the steps that led here.",
+}

@@ -1,0 +1,355 @@
+package transport
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	stdjson "encoding/json"
+	"errors"
+	"io"
+	"strconv"
+	"sync"
+	"time"
+	"unicode/utf8"
+
+	"github.com/mark3labs/mcp-go/mcp"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// The limits of stdio.
+const (
+	// lineLimit is the longest message that is read, in bytes.
+	lineLimit = 64 << 20
+	// drainGrace is how long calls in flight may still take after the client
+	// closed our input.
+	drainGrace = 10 * time.Second
+)
+
+// ServeStdio speaks MCP over newline-delimited JSON until in ends or ctx does.
+// Calls run at once, each in a goroutine; everything else is answered in order.
+//
+// It is a loop of our own over mcp-go's HandleMessage, since mcp-go's stdio
+// server queues calls, answers canceled ones, drops and reorders progress,
+// rounds ids and loses a last line (docs/RATIONALE.md). Here: ids and progress
+// tokens go back byte for byte, a canceled call gives no sign, progress comes
+// before its answer or never, arguments go past mcp-go to the machine as the
+// bytes they came in, and what is no message costs one error, not the session.
+//
+// After the end of in, calls in flight have 10 s to be answered.
+func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
+	ctx, stop := context.WithCancel(ctx)
+	defer stop()
+	session := &stdioSession{server: s, out: out, calls: map[string]context.CancelFunc{}}
+	lines := make(chan error, 1)
+	go func() { lines <- session.read(ctx, in) }()
+	var err error
+	select {
+	case err = <-lines:
+	case <-ctx.Done():
+		return nil
+	}
+	drained := make(chan struct{})
+	go func() { session.running.Wait(); close(drained) }()
+	select {
+	case <-drained:
+	case <-time.After(drainGrace):
+	case <-ctx.Done():
+	}
+	stop()
+	return errors.Join(err, session.writeError())
+}
+
+// stdioSession is the conversation with one client.
+type stdioSession struct {
+	server  *Server
+	running sync.WaitGroup
+
+	mu    sync.Mutex
+	calls map[string]context.CancelFunc // by the id's bytes
+	last  int64                         // ids that mcp-go sees
+
+	writing sync.Mutex
+	out     io.Writer
+	broken  error
+}
+
+// read takes lines until in ends.
+func (s *stdioSession) read(ctx context.Context, in io.Reader) error {
+	reader := bufio.NewReaderSize(in, 64<<10)
+	first := true
+	for {
+		line, err := readLine(reader)
+		if first {
+			line, first = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")), false
+		}
+		if line = bytes.TrimSpace(line); len(line) > 0 {
+			s.message(ctx, line)
+		}
+		switch {
+		case err == errLineTooLong:
+			s.fail(nil, mcp.INVALID_REQUEST, "the message is longer than "+strconv.Itoa(lineLimit>>20)+" MB")
+		case err == io.EOF:
+			return nil
+		case err != nil:
+			return err
+		}
+		if s.writeError() != nil {
+			return nil
+		}
+	}
+}
+
+var errLineTooLong = errors.New("line too long")
+
+// readLine reads one line into memory of its own. A line over the limit is
+// skipped to its end. The last line needs no newline.
+func readLine(reader *bufio.Reader) (line []byte, err error) {
+	for {
+		piece, err := reader.ReadSlice('\n')
+		if len(line)+len(piece) > lineLimit {
+			for err == bufio.ErrBufferFull {
+				_, err = reader.ReadSlice('\n')
+			}
+			if err == nil {
+				err = errLineTooLong
+			}
+			return nil, err
+		}
+		line = append(line, piece...)
+		if err != bufio.ErrBufferFull {
+			return line, err
+		}
+	}
+}
+
+// envelope is what the loop needs to know of a message. The fields are the
+// message's own bytes.
+type envelope struct {
+	id, method, params string // raw JSON; "" where absent
+}
+
+// open reads the envelope of a message, or says what it is instead.
+func open(line []byte) (e envelope, complaint string, code int) {
+	if !utf8.Valid(line) || !json.Valid(line) {
+		return e, "the message is not JSON", mcp.PARSE_ERROR
+	}
+	message := json.Parse(line)
+	if message.IsArray() {
+		return e, "batches are not part of MCP; send one message a line", mcp.INVALID_REQUEST
+	}
+	if !message.IsObject() {
+		return e, "the message is not an object", mcp.INVALID_REQUEST
+	}
+	version := ""
+	message.ForEach(func(key, value json.Value) bool {
+		switch key.String() {
+		case "jsonrpc":
+			version = value.String()
+		case "id":
+			e.id = value.Raw
+			if value.Type != json.String && value.Type != json.Number {
+				complaint = "id: got " + abridge(value.Raw) + ", allowed: a string or a number"
+			}
+		case "method":
+			e.method = value.Raw
+			if value.Type != json.String {
+				complaint = "method: got " + abridge(value.Raw) + ", allowed: a string"
+			}
+		case "params":
+			e.params = value.Raw
+			if !value.IsObject() {
+				complaint = "params: got " + abridge(value.Raw) + ", allowed: an object"
+			}
+		}
+		return true
+	})
+	if version != "2.0" && complaint == "" {
+		complaint = `jsonrpc: allowed: "2.0"`
+	}
+	if complaint != "" {
+		return e, complaint, mcp.INVALID_REQUEST
+	}
+	return e, "", 0
+}
+
+func abridge(raw string) string {
+	const most = 40
+	if len(raw) > most {
+		return raw[:most] + "..."
+	}
+	return raw
+}
+
+// message handles one line.
+func (s *stdioSession) message(ctx context.Context, line []byte) {
+	e, complaint, code := open(line)
+	if complaint != "" {
+		s.fail(usableID(e.id), code, complaint)
+		return
+	}
+	switch method := e.method; {
+	case method == "": // a response: we never ask
+	case e.id == "" && method == `"notifications/cancelled"`:
+		s.cancel(e.params)
+	case e.id == "":
+		s.server.protocol.HandleMessage(ctx, line)
+	case method == `"tools/call"`:
+		s.call(ctx, e)
+	default:
+		s.answer(e.id, s.server.protocol.HandleMessage(ctx, s.stub(e, e.params)))
+	}
+}
+
+// usableID is the id with which an error may be answered.
+func usableID(id string) []byte {
+	if id == "" || id[0] == '{' || id[0] == '[' || id == "true" || id == "false" {
+		return nil
+	}
+	return []byte(id)
+}
+
+// stub is the message for mcp-go, under an id of ours: it reads numbers as
+// floating point and would confuse large ones.
+func (s *stdioSession) stub(e envelope, params string) []byte {
+	s.mu.Lock()
+	s.last++
+	id := s.last
+	s.mu.Unlock()
+	if params == "" {
+		params = "{}"
+	}
+	return []byte(`{"jsonrpc":"2.0","id":` + strconv.FormatInt(id, 10) + `,"method":` + e.method + `,"params":` + params + `}`)
+}
+
+// call runs one tool call in a goroutine.
+func (s *stdioSession) call(ctx context.Context, e envelope) {
+	var name, meta, token string
+	call := &toolCall{}
+	json.Parse([]byte(e.params)).ForEach(func(key, value json.Value) bool {
+		switch key.String() {
+		case "name":
+			name = value.Raw
+		case "arguments":
+			call.arguments = []byte(value.Raw)
+		case "_meta":
+			meta = value.Raw
+			token = value.Get("progressToken").Raw
+		}
+		return true
+	})
+	if token != "" && token[0] != '{' && token[0] != '[' && token != "null" {
+		call.text = s.progress(token)
+	}
+	params := `{"arguments":{}`
+	if name != "" {
+		params += `,"name":` + name
+	}
+	if meta != "" {
+		params += `,"_meta":` + meta
+	}
+	stub := s.stub(e, params+"}")
+
+	ctx, cancel := context.WithCancel(ctx)
+	s.mu.Lock()
+	_, busy := s.calls[e.id]
+	if !busy {
+		s.calls[e.id] = cancel
+	}
+	s.mu.Unlock()
+	if busy {
+		cancel()
+		s.fail([]byte(e.id), mcp.INVALID_REQUEST, "id: "+abridge(e.id)+" belongs to a call that is still running")
+		return
+	}
+	s.running.Go(func() {
+		defer cancel()
+		response := s.server.protocol.HandleMessage(context.WithValue(ctx, toolCallKey{}, call), stub)
+		s.mu.Lock()
+		delete(s.calls, e.id)
+		canceled := ctx.Err() != nil
+		s.mu.Unlock()
+		if !canceled {
+			s.answer(e.id, response)
+		}
+	})
+}
+
+// cancel ends a call; the client will hear no more of it.
+func (s *stdioSession) cancel(params string) {
+	id := json.Parse([]byte(params)).Get("requestId").Raw
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if cancel := s.calls[id]; cancel != nil {
+		cancel()
+	}
+}
+
+// progress returns what hands a call's text to the client. The progress is
+// the number of characters so far: it rises, and has no known total.
+func (s *stdioSession) progress(token string) func(string) {
+	characters := 0
+	return func(text string) {
+		characters += utf8.RuneCountInString(text)
+		message, err := json.Marshal(struct {
+			JSONRPC string `json:"jsonrpc"`
+			Method  string `json:"method"`
+			Params  any    `json:"params"`
+		}{"2.0", "notifications/progress", struct {
+			ProgressToken json.RawMessage `json:"progressToken"`
+			Progress      int             `json:"progress"`
+			Message       string          `json:"message"`
+		}{json.RawMessage(token), characters, text}})
+		if err == nil {
+			s.write(message)
+		}
+	}
+}
+
+// answer writes mcp-go's response under the client's own id.
+func (s *stdioSession) answer(id string, response mcp.JSONRPCMessage) {
+	raw := mcp.NewRequestId(json.RawMessage(id))
+	switch response := response.(type) {
+	case mcp.JSONRPCResponse:
+		response.ID = raw
+		if message, err := stdjson.Marshal(response); err == nil {
+			s.write(message)
+			return
+		}
+		s.fail([]byte(id), mcp.INTERNAL_ERROR, "the result could not be written as JSON")
+	case mcp.JSONRPCError:
+		response.ID = raw
+		if message, err := stdjson.Marshal(response); err == nil {
+			s.write(message)
+		}
+	}
+}
+
+// fail writes a JSON-RPC error.
+func (s *stdioSession) fail(id []byte, code int, text string) {
+	if id == nil {
+		id = []byte("null")
+	}
+	message, err := json.Marshal(mcp.JSONRPCError{
+		JSONRPC: mcp.JSONRPC_VERSION, ID: mcp.NewRequestId(json.RawMessage(id)),
+		Error: mcp.JSONRPCErrorDetails{Code: code, Message: text},
+	})
+	if err == nil {
+		s.write(message)
+	}
+}
+
+// write writes one message whole.
+func (s *stdioSession) write(message []byte) {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	if s.broken == nil {
+		_, s.broken = s.out.Write(append(message, '\n'))
+	}
+}
+
+func (s *stdioSession) writeError() error {
+	s.writing.Lock()
+	defer s.writing.Unlock()
+	return s.broken
+}
