@@ -29,7 +29,9 @@ type Fetcher interface {
 // HostConfig is what a [Host] is made of.
 type HostConfig struct {
 	// Open returns a machine that has been configured. If it is an io.Closer
-	// it is closed when the host is done with it.
+	// it is closed when the host is done with it. A call that finds no machine
+	// is answered with the error, whose kind is internal or that of a
+	// *provider.Error.
 	Open func(context.Context) (core.Machine, error)
 	// Fetcher performs exchanges.
 	Fetcher Fetcher
@@ -235,7 +237,11 @@ func (h *Host) takeOff(ctx context.Context, b *berth, f *flight, event *core.Cal
 		b.machine, b.fault = h.config.Open(context.WithoutCancel(ctx))
 	}
 	if b.fault != nil {
-		return &provider.Error{Kind: provider.Internal, Message: b.fault.Error()}
+		var fault *provider.Error
+		if !errors.As(b.fault, &fault) {
+			fault = &provider.Error{Kind: provider.Internal, Message: b.fault.Error()}
+		}
+		return fault
 	}
 	if ctx.Err() != nil {
 		return errCanceled

@@ -15,7 +15,6 @@ import (
 type Server struct {
 	protocol *server.MCPServer
 	host     *Host
-	log      func(string)
 }
 
 // Program names the server to clients.

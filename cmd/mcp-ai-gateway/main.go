@@ -1,0 +1,153 @@
+// Command mcp-ai-gateway is an MCP server that lets an AI assistant ask any
+// other model. Run without arguments it speaks MCP over stdin and stdout.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"os/signal"
+	"runtime/debug"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/pflag"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport"
+)
+
+const usage = `Usage: mcp-ai-gateway [--sandbox=off|auto|required]
+       mcp-ai-gateway demo
+
+An MCP server whose tool chat_completion asks any other AI model. Without a
+command it speaks MCP over stdin and stdout, for a client's configuration:
+
+  {"mcpServers": {"ai-gateway": {
+    "command": "mcp-ai-gateway",
+    "env": {"API_KEY": "sk-...", "DEFAULT_MODEL": "gpt-4o-mini"}}}}
+
+Commands:
+  demo   show a conversation with an imitated provider; needs no key
+
+Options:
+  --sandbox[=MODE]  run the translation core as a WebAssembly module:
+                    off, auto (native where that fails) or required
+  --version         print the version
+  --help            print this text
+
+Environment:
+  API_KEY           the provider's key
+  API_ENDPOINT      default https://api.openai.com/v1; any compatible server
+  API_FORMAT        the wire form: openai
+  DEFAULT_MODEL     asked where a call names no model
+  DESCRIPTION       your words for the tool, first in its description
+  REQUEST_TIMEOUT   seconds for a whole call, default 60
+  OUTPUT            form of results: text, structured or raw
+  SANDBOX           as --sandbox
+`
+
+func main() {
+	os.Exit(run(os.Args[1:], os.Getenv, os.Stdin, os.Stdout, os.Stderr))
+}
+
+// run is the program. It returns the exit code: 0 when all went well, 1 when
+// something failed, 2 when the command line is wrong.
+func run(args []string, getenv func(string) string, stdin io.Reader, stdout, stderr io.Writer) int {
+	log := func(text string) { fmt.Fprintln(stderr, "mcp-ai-gateway: "+text) }
+	flags := pflag.NewFlagSet("mcp-ai-gateway", pflag.ContinueOnError)
+	flags.SetOutput(io.Discard)
+	sandboxMode := flags.String("sandbox", getenv("SANDBOX"), "")
+	flags.Lookup("sandbox").NoOptDefVal = "auto"
+	showVersion := flags.Bool("version", false, "")
+	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return 0
+	} else if err != nil {
+		log(err.Error() + "; see mcp-ai-gateway --help")
+		return 2
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	defer stop()
+	switch command := strings.Join(flags.Args(), " "); {
+	case *showVersion:
+		fmt.Fprintln(stdout, "mcp-ai-gateway", version())
+		return 0
+	case command == "demo":
+		if err := demo(ctx, stdout); err != nil {
+			log(err.Error())
+			return 1
+		}
+		return 0
+	case command != "":
+		log(fmt.Sprintf("there is no command %q; see mcp-ai-gateway --help", command))
+		return 2
+	}
+	if err := serve(ctx, readSettings(getenv, *sandboxMode), stdin, stdout, log); err != nil {
+		log(err.Error())
+		return 1
+	}
+	return 0
+}
+
+// serve speaks MCP until the client is gone.
+func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.Writer, log func(string)) error {
+	if fault := settings.fault(); fault != nil {
+		log(fault.Message)
+	}
+	manifest, err := describe(settings.config)
+	if err != nil {
+		return err
+	}
+	box := newSandbox(settings, log)
+	defer box.close()
+	host := transport.NewHost(transport.HostConfig{
+		Open: box.open,
+		Fetcher: transport.NewUpstream(transport.UpstreamConfig{
+			Providers: settings.config.Providers,
+			Secrets:   settings.secrets,
+			UserAgent: "mcp-ai-gateway/" + version(),
+		}),
+		Timeout:  settings.timeout,
+		Warm:     box.warm,
+		Machines: box.machines,
+		Calls:    box.calls,
+		Worn:     box.worn,
+		Log:      log,
+	})
+	defer host.Close()
+	server := transport.NewServer(transport.Program{
+		Name: "mcp-ai-gateway", Title: "MCP AI Gateway", Version: version(),
+	}, manifest, host)
+	return server.ServeStdio(ctx, stdin, stdout)
+}
+
+// describe asks a native core for the tools: tools/list never waits for the
+// sandbox, and the module, which is the same core, would say the same.
+func describe(config core.Config) (*core.Manifest, error) {
+	machine := core.New()
+	if _, err := machine.Step(&core.Configure{Config: config}); err != nil {
+		return nil, err
+	}
+	effects, err := machine.Step(&core.Describe{})
+	if err != nil {
+		return nil, err
+	}
+	for _, effect := range effects {
+		if manifest, ok := effect.(*core.Manifest); ok {
+			return manifest, nil
+		}
+	}
+	return nil, errors.New("the core described no tools")
+}
+
+// version is what the Go toolchain knows of this build.
+func version() string {
+	info, ok := debug.ReadBuildInfo()
+	if !ok || info.Main.Version == "" || info.Main.Version == "(devel)" {
+		return "0.0.0-dev"
+	}
+	return strings.TrimPrefix(info.Main.Version, "v")
+}

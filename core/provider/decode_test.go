@@ -1,0 +1,126 @@
+package provider
+
+import (
+	"bytes"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+)
+
+// split collects the events of a body.
+func split(body io.Reader) (events []string) {
+	stream := eventStream{body: body}
+	for {
+		name, data, err := stream.next()
+		if err == io.EOF {
+			return events
+		}
+		if err != nil {
+			return append(events, "error: "+err.Error())
+		}
+		events = append(events, string(name)+"|"+string(data))
+	}
+}
+
+func TestEventStream(t *testing.T) {
+	tests := []struct {
+		name, in string
+		want     []string
+	}{
+		{"nothing", "", nil},
+		{"only comments", ": a\n\n:b\n", nil},
+		{"one", "data: a\n\n", []string{"|a"}},
+		{"no last blank line", "data: a\n", []string{"|a"}},
+		{"no last newline", "data: a", []string{"|a"}},
+		{"no space, two spaces", "data:a\n\ndata:  b\n\n", []string{"|a", "| b"}},
+		{"lines join", "data: a\ndata\ndata: b\n\n", []string{"|a\n\nb"}},
+		{"an empty event", "data\n\ndata:\n\n", []string{"|", "|"}},
+		{"CRLF, CR, LF", "data: a\r\n\r\ndata: b\r\rdata: c\n\n", []string{"|a", "|b", "|c"}},
+		{"mixed ends", "data: a\r\n\ndata: b\n\r\n", []string{"|a", "|b"}},
+		{"names last for one event", "event: x\ndata: a\n\nevent: y\n\ndata: b\n\n", []string{"x|a", "|b"}},
+		{"other fields", "id: 1\nretry: 2\nfoo\ndata: a\n\n", []string{"|a"}},
+		{"white space before", " \tdata: a\n\n", []string{"|a"}},
+		{"a BOM", "\ufeffdata: a\n\n", []string{"|a"}},
+		{"a BOM only at the start", "data: a\n\n\ufeffdata: b\n\n", []string{"|a"}},
+		{"the field error", "error: {\"x\":1}\n\n", []string{"error|{\"x\":1}"}},
+		{"a colon in the value", "data: a:b\n\n", []string{"|a:b"}},
+	}
+	for _, test := range tests {
+		for way, body := range map[string]io.Reader{
+			"whole": strings.NewReader(test.in), "bytewise": iotest.OneByteReader(strings.NewReader(test.in)),
+			"with EOF beside the data": iotest.DataErrReader(strings.NewReader(test.in)),
+		} {
+			if got := split(body); !reflect.DeepEqual(got, test.want) {
+				t.Errorf("%s, %s: got %q, want %q", test.name, way, got, test.want)
+			}
+		}
+	}
+	if got := split(&endless{}); len(got) != 1 || got[0] != "error: the provider sent an event longer than 32 MB" {
+		t.Errorf("an endless line gave %.200q", got)
+	}
+}
+
+// endless is a line without an end.
+type endless struct{}
+
+func (endless) Read(p []byte) (int, error) {
+	for i := range p {
+		p[i] = 'x'
+	}
+	return len(p), nil
+}
+
+// TestEventStreamTail: lines after an event are not touched by its consumer.
+func TestEventStreamTail(t *testing.T) {
+	body := "data: " + strings.Repeat("a", 10_000) + "\n\n" + strings.Repeat("data: b\n\n", 2_000)
+	got := split(iotest.HalfReader(strings.NewReader(body)))
+	if len(got) != 2001 || len(got[0]) != 10_001 || got[2000] != "|b" {
+		t.Errorf("%d events", len(got))
+	}
+}
+
+func FuzzEventStream(f *testing.F) {
+	f.Add([]byte("event: x\r\ndata: a\ndata:b\r\r: c\nerror: d\n\n\ufeff"))
+	f.Fuzz(func(t *testing.T, body []byte) {
+		whole := split(bytes.NewReader(body))
+		if bytewise := split(iotest.OneByteReader(bytes.NewReader(body))); !reflect.DeepEqual(bytewise, whole) {
+			t.Fatalf("whole %q, bytewise %q", whole, bytewise)
+		}
+		if halves := split(iotest.HalfReader(bytes.NewReader(body))); !reflect.DeepEqual(halves, whole) {
+			t.Fatalf("whole %q, in halves %q", whole, halves)
+		}
+	})
+}
+
+// FuzzDecodeOpenAIChat: any reply gives an answer or an error, the same
+// however its bytes are cut.
+func FuzzDecodeOpenAIChat(f *testing.F) {
+	f.Add(200, "application/json", []byte(`{"id":"c","choices":[{"index":0,"message":{"content":[{"type":"thinking","thinking":[{"text":"a"}]},{"text":"b"}],"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"stop","logprobs":{"content":[{"token":"a"}]}}],"usage":{"prompt_tokens":1,"total_tokens":9}}`))
+	f.Add(200, "text/event-stream", []byte("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\",\"tool_calls\":[{\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n\ndata: {\"error\":{\"message\":\"m\"}}\n\ndata: [DONE]\n\n"))
+	f.Add(429, "application/json", []byte(`[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","metadata":{"raw":"r"}}}]`))
+	f.Add(500, "text/html", []byte("<html>\xff"))
+	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		decode := func(body io.Reader) (*Response, string, error) {
+			var deltas strings.Builder
+			response, err := openAIChat{}.Decode(&Reply{
+				Status: status, Header: []Field{{"content-type", contentType}}, Body: body,
+			}, func(text string) { deltas.WriteString(text) })
+			return response, deltas.String(), err
+		}
+		whole, wholeText, wholeErr := decode(bytes.NewReader(body))
+		if wholeErr != nil {
+			fault, ok := wholeErr.(*Error)
+			if !ok || fault.Kind == "" {
+				t.Fatalf("the error is %#v", wholeErr)
+			}
+		} else if len(whole.Choices) == 0 {
+			t.Fatal("neither an answer nor an error")
+		}
+		bytewise, bytewiseText, bytewiseErr := decode(iotest.OneByteReader(bytes.NewReader(body)))
+		if !reflect.DeepEqual(whole, bytewise) || !reflect.DeepEqual(wholeErr, bytewiseErr) || wholeText != bytewiseText {
+			t.Fatalf("whole %+v %v %q\nbytewise %+v %v %q", whole, wholeErr, wholeText, bytewise, bytewiseErr, bytewiseText)
+		}
+	})
+}

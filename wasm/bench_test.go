@@ -1,0 +1,101 @@
+package wasm
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+)
+
+// BenchmarkCompile compares the time from bytes to a running guest with that
+// of a Go module that does nothing: compiled, and loaded from the cache.
+func BenchmarkCompile(b *testing.B) {
+	source, module := filepath.Join(b.TempDir(), "main.go"), filepath.Join(b.TempDir(), "empty.wasm")
+	if err := os.WriteFile(source, []byte("package main\n\nfunc main() {}\n"), 0o600); err != nil {
+		b.Fatal(err)
+	}
+	if err := buildGuest(module, "-buildmode=c-shared", source); err != nil {
+		b.Fatal(err)
+	}
+	empty, err := os.ReadFile(module)
+	if err != nil {
+		b.Fatal(err)
+	}
+	full, dir := guestBytes(b, "gateway.wasm"), b.TempDir()
+	took(b, empty, dir) // fills the cache
+	took(b, full, dir)
+	var emptyFirst, emptyCached, fullFirst, fullCached time.Duration
+	for b.Loop() {
+		emptyFirst += took(b, empty, "")
+		fullFirst += took(b, full, "")
+		emptyCached += took(b, empty, dir)
+		fullCached += took(b, full, dir)
+	}
+	b.ReportMetric(float64(fullFirst)/float64(emptyFirst), "x-empty-first")
+	b.ReportMetric(float64(fullCached)/float64(emptyCached), "x-empty-cached")
+	b.ReportMetric(float64(fullFirst.Milliseconds())/float64(b.N), "ms-first")
+	b.ReportMetric(float64(fullCached.Microseconds())/1000/float64(b.N), "ms-cached")
+	b.ReportMetric(float64(len(full))/1e6, "MB-module")
+}
+
+// took starts one guest, with the cache in dir if it is not empty.
+func took(b *testing.B, module []byte, dir string) time.Duration {
+	began := time.Now()
+	var cache wazero.CompilationCache
+	if dir != "" {
+		var err error
+		if cache, err = openCache(dir); err != nil {
+			b.Fatal(err)
+		}
+	}
+	m, err := compile(context.Background(), module, Config{MemoryLimit: 64}, cache)
+	if err != nil {
+		b.Fatal(err)
+	}
+	defer m.Close()
+	if _, err := m.runtime.InstantiateModule(context.Background(), m.compiled, m.instance); err != nil {
+		b.Fatal(err)
+	}
+	return time.Since(began)
+}
+
+func BenchmarkNew(b *testing.B) {
+	module := gateway(b)
+	for b.Loop() {
+		machine, err := module.New(context.Background())
+		if err != nil {
+			b.Fatal(err)
+		}
+		machine.Close()
+	}
+}
+
+// BenchmarkStep is one chunk of a stream with one delta in it, as part of
+// calls with a thousand chunks.
+func BenchmarkStep(b *testing.B) {
+	chunk := &core.Chunk{ID: core.CallID(1) | 1, Body: fmt.Appendf(nil,
+		`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini-2024-07-18",`+
+			`"system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`+"\n\n")}
+	for _, machine := range []struct {
+		name string
+		core.Machine
+	}{{"native", core.New()}, {"wasm", open(b, gateway(b))}} {
+		b.Run(machine.name, func(b *testing.B) {
+			steps(b, machine, configure, call(1), reply(1)[0])
+			b.ReportAllocs()
+			for n := 1; b.Loop(); n++ {
+				steps(b, machine, chunk)
+				if n%1000 == 0 {
+					steps(b, machine, &core.Cancel{ID: core.CallID(1)}, call(1), reply(1)[0])
+				}
+			}
+			steps(b, machine, &core.Cancel{ID: core.CallID(1)})
+		})
+	}
+}
