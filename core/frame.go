@@ -68,7 +68,7 @@ func (e *Call) event() wireForm {
 	return wireForm{kind: KindCall, id: &e.ID, at: &e.AtMS, body: &e.Arguments, meta: e}
 }
 func (e *Cancel) event() wireForm { return wireForm{kind: KindCancel, id: &e.ID, at: &e.AtMS} }
-func (e *Head) event() wireForm { return wireForm{kind: KindHead, id: &e.ID, at: &e.AtMS, meta: e} }
+func (e *Head) event() wireForm   { return wireForm{kind: KindHead, id: &e.ID, at: &e.AtMS, meta: e} }
 
 func (e *Chunk) event() wireForm {
 	return wireForm{kind: KindChunk, id: &e.ID, at: &e.AtMS, body: &e.Body}

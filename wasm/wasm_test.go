@@ -2,7 +2,6 @@ package wasm
 
 import (
 	"context"
-	"flag"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,7 +22,6 @@ var built string
 var environment = os.Environ()
 
 func TestMain(m *testing.M) {
-	flag.Parse()
 	os.Exit(func() int {
 		var err error
 		if built, err = os.MkdirTemp("", "gateway-wasm-"); err != nil {

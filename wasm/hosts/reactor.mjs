@@ -1,12 +1,8 @@
-// A host of gateway.wasm in plain JavaScript, written by docs/abi.md: one call,
-// its text as it comes, then its result. Node 20 or later, no library.
+// A host of gateway.wasm, written by docs/abi.md: one call, its text as it comes, then its result. Node 20, no library.
 //   API_KEY=... node wasm/hosts/reactor.mjs bin/gateway.wasm https://api.openai.com/v1 MODEL "question"
 import { readFile } from "node:fs/promises";
-
 const [path, endpoint, model, question] = process.argv.slice(2);
-const event = { configure: 1, call: 3, head: 5, chunk: 6, end: 7, fail: 8, fire: 9 };
-const effect = { fetch: 66, abort: 67, timer: 68, delta: 69, result: 70 };
-
+const kinds = { configure: 1, call: 3, head: 5, chunk: 6, end: 7, fail: 8, fire: 9, fetch: 66, abort: 67, timer: 68, delta: 69, result: 70 };
 // As much of WASI as a Go module needs that opens nothing; the rest is refused.
 const bytes = (at, n) => new Uint8Array(guest.memory.buffer, at, n);
 const nothing = (count, size) => (bytes(count, 4).fill(0), bytes(size, 4).fill(0), 0);
@@ -22,32 +18,27 @@ if (guest.gw_abi_version() !== 1) throw new Error("this host speaks version 1 of
 
 // step takes one event into the guest and performs the effects. What it throws ends the program.
 function step(kind, id, meta, body = "") {
-  const json = Buffer.from(meta ? JSON.stringify(meta) : "");
-  const frame = Buffer.concat([Buffer.alloc(32), json, Buffer.from(body)]);
+  const json = Buffer.from(meta ? JSON.stringify(meta) : ""), frame = Buffer.concat([Buffer.alloc(32), json, Buffer.from(body)]);
   frame[0] = kind, frame.writeUInt32LE(json.length, 4), frame.writeUInt32LE(frame.length - 32 - json.length, 8);
   frame.writeBigUInt64LE(id, 16), frame.writeBigInt64LE(BigInt(Date.now()), 24);
   bytes(guest.gw_buffer(frame.length) >>> 0, frame.length).set(frame);
   const packed = BigInt.asUintN(64, guest.gw_step(frame.length)), length = Number(packed & 0xffffffffn);
   if (length === 0xffffffff) throw new Error(`gw_step failed for reason ${packed >> 32n}`);
   let out = Buffer.from(bytes(Number(packed >> 32n), length)); // a copy: the next step overwrites it
-  while (out.length > 0) {
-    const metaEnd = 32 + out.readUInt32LE(4), bodyEnd = metaEnd + out.readUInt32LE(8);
-    const meta = metaEnd > 32 ? JSON.parse(out.toString("utf8", 32, metaEnd)) : {};
+  for (let bodyEnd; out.length > 0; out = out.subarray(bodyEnd)) {
+    const metaEnd = 32 + out.readUInt32LE(4), meta = metaEnd > 32 ? JSON.parse(out.toString("utf8", 32, metaEnd)) : {};
+    bodyEnd = metaEnd + out.readUInt32LE(8);
     perform(out[0], out.readBigUInt64LE(16), meta, out.subarray(metaEnd, bodyEnd));
-    out = out.subarray(bodyEnd);
   }
 }
-
 const exchanges = new Map(); // the AbortController of each fetch, by id
 async function perform(kind, id, meta, body) {
-  if (kind === effect.fetch) for await (const answer of exchange(id, meta, body)) step(...answer);
-  if (kind === effect.abort) exchanges.get(id)?.abort();
-  if (kind === effect.timer) setTimeout(step, meta.after_ms, event.fire, id);
-  if (kind === effect.delta) process.stdout.write(body);
-  if (kind === effect.result) process.stdout.write(`\n${JSON.parse(body).content[0].text}\n`);
-  if (kind === effect.result) exchanges.forEach((exchange) => exchange.abort()); // a reply may go on after its answer
+  if (kind === kinds.fetch) for await (const answer of exchange(id, meta, body)) step(...answer);
+  if (kind === kinds.abort) exchanges.get(id)?.abort();
+  if (kind === kinds.timer) setTimeout(step, meta.after_ms, kinds.fire, id);
+  if (kind === kinds.delta) process.stdout.write(body);
+  if (kind === kinds.result) process.stdout.write(`\n${JSON.parse(body).content[0].text}\n`, () => process.exit());
 }
-
 async function* exchange(id, { method, url, header = [], credential }, body) {
   exchanges.set(id, new AbortController());
   const headers = Object.fromEntries(header.map(({ name, value }) => [name, value]));
@@ -55,16 +46,15 @@ async function* exchange(id, { method, url, header = [], credential }, body) {
   try { // no redirects, and no other address: the key goes where the user said
     if (!url.startsWith(endpoint + "/")) throw new Error(`${url} is not below ${endpoint}`);
     const reply = await fetch(url, { method, headers, body, redirect: "error", signal: exchanges.get(id).signal });
-    yield [event.head, id, { status: reply.status, header: [...reply.headers].map(([name, value]) => ({ name, value })) }];
+    yield [kinds.head, id, { status: reply.status, header: [...reply.headers].map(([name, value]) => ({ name, value })) }];
     for await (const piece of reply.body ?? [])
-      for (let at = 0; at < piece.length; at += 65536) yield [event.chunk, id, null, piece.subarray(at, at + 65536)];
-    yield [event.end, id];
+      for (let at = 0; at < piece.length; at += 65536) yield [kinds.chunk, id, null, piece.subarray(at, at + 65536)];
+    yield [kinds.end, id];
   } catch (error) { // after an abort nobody listens any more
-    yield [event.fail, id, { kind: "network", reason: error.cause?.code ?? error.message, retry: true }];
+    yield [kinds.fail, id, { kind: "network", reason: error.cause?.code ?? error.message, retry: true }];
   }
 }
-
 const credential = { name: "API_KEY", header: "authorization", prefix: "Bearer " };
-step(event.configure, 0n, { config: { target: "wasm", providers: [{ name: "provider", form: "openai-chat", endpoint, credential }] } });
+step(kinds.configure, 0n, { config: { target: "wasm", providers: [{ name: "provider", form: "openai-chat", endpoint, credential }] } });
 const seed = String(crypto.getRandomValues(new BigUint64Array(1))[0]), messages = [{ role: "user", content: question }];
-step(event.call, 1n << 32n, { tool: "chat_completion", seed, deltas: true }, JSON.stringify({ model, stream: true, messages }));
+step(kinds.call, 1n << 32n, { tool: "chat_completion", seed, deltas: true }, JSON.stringify({ model, stream: true, messages }));
