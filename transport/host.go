@@ -118,11 +118,8 @@ func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text fun
 		id: id, news: make(chan struct{}, 1),
 		fetches: map[core.ID]context.CancelFunc{}, timers: map[core.ID]*time.Timer{},
 	}
-	if h.config.Timeout > 0 {
-		f.deadline = time.Now().Add(h.config.Timeout)
-	}
 	if err := h.takeOff(ctx, b, f, &core.Call{
-		ID: id, AtMS: now(), Tool: tool, Seed: rand.Uint64(), Deltas: text != nil, Arguments: arguments,
+		ID: id, Tool: tool, Seed: rand.Uint64(), Deltas: text != nil, Arguments: arguments,
 	}); err != nil {
 		return core.Failure(id, err)
 	}
@@ -245,6 +242,12 @@ func (h *Host) takeOff(ctx context.Context, b *berth, f *flight, event *core.Cal
 	}
 	if ctx.Err() != nil {
 		return errCanceled
+	}
+	// The call's time begins here: a machine that had to be compiled is not
+	// the provider's delay.
+	event.AtMS = now()
+	if h.config.Timeout > 0 {
+		f.deadline = time.Now().Add(h.config.Timeout)
 	}
 	b.flights[f.id] = f
 	h.step(b, event)

@@ -88,7 +88,7 @@ func (s *stdioSession) read(ctx context.Context, in io.Reader) error {
 		}
 		switch {
 		case err == errLineTooLong:
-			s.fail(nil, mcp.INVALID_REQUEST, "the message is longer than "+strconv.Itoa(lineLimit>>20)+" MB")
+			s.fail("null", mcp.INVALID_REQUEST, "the message is longer than "+strconv.Itoa(lineLimit>>20)+" MB")
 		case err == io.EOF:
 			return nil
 		case err != nil:
@@ -123,10 +123,11 @@ func readLine(reader *bufio.Reader) (line []byte, err error) {
 	}
 }
 
-// envelope is what the loop needs to know of a message. The fields are the
-// message's own bytes.
+// envelope is what the loop needs to know of a message.
 type envelope struct {
-	id, method, params string // raw JSON; "" where absent
+	id, params string // the message's own bytes; "" where absent
+	method     string
+	asks, says bool // it has a method; it has a result or an error
 }
 
 // open reads the envelope of a message, or says what it is instead.
@@ -152,11 +153,16 @@ func open(line []byte) (e envelope, complaint string, code int) {
 				complaint = "id: got " + abridge(value.Raw) + ", allowed: a string or a number"
 			}
 		case "method":
-			e.method = value.Raw
+			e.method, e.asks = value.String(), true
 			if value.Type != json.String {
 				complaint = "method: got " + abridge(value.Raw) + ", allowed: a string"
 			}
+		case "result", "error":
+			e.says = true
 		case "params":
+			if value.Type == json.Null {
+				break // some clients write what they leave out
+			}
 			e.params = value.Raw
 			if !value.IsObject() {
 				complaint = "params: got " + abridge(value.Raw) + ", allowed: an object"
@@ -166,6 +172,9 @@ func open(line []byte) (e envelope, complaint string, code int) {
 	})
 	if version != "2.0" && complaint == "" {
 		complaint = `jsonrpc: allowed: "2.0"`
+	}
+	if !e.asks && !e.says && complaint == "" {
+		complaint = "method: got nothing, allowed: a string"
 	}
 	if complaint != "" {
 		return e, complaint, mcp.INVALID_REQUEST
@@ -188,13 +197,13 @@ func (s *stdioSession) message(ctx context.Context, line []byte) {
 		s.fail(usableID(e.id), code, complaint)
 		return
 	}
-	switch method := e.method; {
-	case method == "": // a response: we never ask
-	case e.id == "" && method == `"notifications/cancelled"`:
+	switch {
+	case !e.asks: // a response: we never ask
+	case e.id == "" && e.method == string(mcp.MethodNotificationCancelled):
 		s.cancel(e.params)
 	case e.id == "":
 		s.server.protocol.HandleMessage(ctx, line)
-	case method == `"tools/call"`:
+	case e.method == string(mcp.MethodToolsCall):
 		s.call(ctx, e)
 	default:
 		s.answer(e.id, s.server.protocol.HandleMessage(ctx, s.stub(e, e.params)))
@@ -202,11 +211,11 @@ func (s *stdioSession) message(ctx context.Context, line []byte) {
 }
 
 // usableID is the id with which an error may be answered.
-func usableID(id string) []byte {
+func usableID(id string) string {
 	if id == "" || id[0] == '{' || id[0] == '[' || id == "true" || id == "false" {
-		return nil
+		return "null"
 	}
-	return []byte(id)
+	return id
 }
 
 // stub is the message for mcp-go, under an id of ours: it reads numbers as
@@ -219,7 +228,11 @@ func (s *stdioSession) stub(e envelope, params string) []byte {
 	if params == "" {
 		params = "{}"
 	}
-	return []byte(`{"jsonrpc":"2.0","id":` + strconv.FormatInt(id, 10) + `,"method":` + e.method + `,"params":` + params + `}`)
+	method, err := json.Marshal(e.method)
+	if err != nil {
+		method = []byte(`""`) // a string is always JSON
+	}
+	return []byte(`{"jsonrpc":"2.0","id":` + strconv.FormatInt(id, 10) + `,"method":` + string(method) + `,"params":` + params + `}`)
 }
 
 // call runs one tool call in a goroutine.
@@ -234,11 +247,13 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 			call.arguments = []byte(value.Raw)
 		case "_meta":
 			meta = value.Raw
-			token = value.Get("progressToken").Raw
+			if t := value.Get("progressToken"); t.Type == json.String || t.Type == json.Number {
+				token = t.Raw
+			}
 		}
 		return true
 	})
-	if token != "" && token[0] != '{' && token[0] != '[' && token != "null" {
+	if token != "" {
 		call.text = s.progress(token)
 	}
 	params := `{"arguments":{}`
@@ -259,7 +274,7 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 	s.mu.Unlock()
 	if busy {
 		cancel()
-		s.fail([]byte(e.id), mcp.INVALID_REQUEST, "id: "+abridge(e.id)+" belongs to a call that is still running")
+		s.fail(e.id, mcp.INVALID_REQUEST, "id: "+abridge(e.id)+" belongs to a call that is still running")
 		return
 	}
 	s.running.Go(func() {
@@ -308,35 +323,36 @@ func (s *stdioSession) progress(token string) func(string) {
 
 // answer writes mcp-go's response under the client's own id.
 func (s *stdioSession) answer(id string, response mcp.JSONRPCMessage) {
-	raw := mcp.NewRequestId(json.RawMessage(id))
 	switch response := response.(type) {
 	case mcp.JSONRPCResponse:
-		response.ID = raw
-		if message, err := stdjson.Marshal(response); err == nil {
-			s.write(message)
+		if result, err := stdjson.Marshal(response.Result); err == nil {
+			s.reply(id, "result", result)
 			return
 		}
-		s.fail([]byte(id), mcp.INTERNAL_ERROR, "the result could not be written as JSON")
+		s.fail(id, mcp.INTERNAL_ERROR, "the result could not be written as JSON")
 	case mcp.JSONRPCError:
-		response.ID = raw
-		if message, err := stdjson.Marshal(response); err == nil {
-			s.write(message)
+		if fault, err := stdjson.Marshal(response.Error); err == nil {
+			s.reply(id, "error", fault)
 		}
 	}
 }
 
 // fail writes a JSON-RPC error.
-func (s *stdioSession) fail(id []byte, code int, text string) {
-	if id == nil {
-		id = []byte("null")
+func (s *stdioSession) fail(id string, code int, text string) {
+	if fault, err := json.Marshal(mcp.JSONRPCErrorDetails{Code: code, Message: text}); err == nil {
+		s.reply(id, "error", fault)
 	}
-	message, err := json.Marshal(mcp.JSONRPCError{
-		JSONRPC: mcp.JSONRPC_VERSION, ID: mcp.NewRequestId(json.RawMessage(id)),
-		Error: mcp.JSONRPCErrorDetails{Code: code, Message: text},
-	})
-	if err == nil {
-		s.write(message)
-	}
+}
+
+// reply writes a response. No library touches the id: each would write some
+// ids differently from how they came.
+func (s *stdioSession) reply(id, name string, value []byte) {
+	message := make([]byte, 0, len(value)+len(id)+48)
+	message = append(message, `{"jsonrpc":"2.0","id":`...)
+	message = append(message, id...)
+	message = append(message, `,"`+name+`":`...)
+	message = append(message, value...)
+	s.write(append(message, '}'))
 }
 
 // write writes one message whole.

@@ -264,7 +264,7 @@ func TestCancelOfNothing(t *testing.T) {
 func TestIDs(t *testing.T) {
 	onBoth(t, func(t *testing.T, on target) {
 		p := open(t, on, endpoint, cache)
-		for _, id := range []string{"9007199254740993", `"x"`, "-1", "1e3"} {
+		for _, id := range []string{"9007199254740993", `"x"`, "-1", "1e3", `"<\u0041>&\/"`} {
 			p.send(request(id, "ping"))
 			p.result(id)
 			p.send(request(id, "tools/list"))
@@ -318,12 +318,30 @@ func TestLinesThatAreNoMessages(t *testing.T) {
 			p.send(test.line)
 			p.fault("null", test.code)
 		}
+		p.send(`{"jsonrpc":"2.0","id":2}`) // neither a request nor a response
+		p.fault("2", -32600)
+		p.send(`{"jsonrpc":"2.0","id":2,"method":"ping","params":null}`) // as good as none
+		p.result("2")
 		p.send("", "  ", request("3", "ping")) // empty lines are nothing
 		p.result("3")
 		p.send(callLine("4", question{text: "Still there?"}, ""))
 		if got := p.result("4").answer(t); got != said("Still there?") {
 			t.Errorf("the answer is %q", got)
 		}
+		p.endSilently()
+	})
+}
+
+// TestEscapedMethods: some languages escape the slash, which changes nothing.
+func TestEscapedMethods(t *testing.T) {
+	t.Parallel() // it mostly waits
+	onBoth(t, func(t *testing.T, on target) {
+		p := open(t, on, endpoint, cache)
+		call := strings.Replace(callLine("1", question{model: "imitated?latency=10s", text: "Hello"}, ""), "tools/call", `tools\/call`, 1)
+		p.send(call, request("2", "ping"))
+		p.result("2") // before the call's
+		p.send(strings.Replace(cancelLine("1"), "notifications/", `notifications\/`, 1), request("3", "ping"))
+		p.result("3")
 		p.endSilently()
 	})
 }
