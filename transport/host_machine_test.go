@@ -304,6 +304,13 @@ func TestPlacement(t *testing.T) {
 			}
 		})
 	}
+	bubble(t, "an idle one before a new one", HostConfig{Warm: 3, Machines: 5, Calls: 1}, func(t *testing.T, host *Host, f *fleet) {
+		for range 4 {
+			wantKind(t, launch(t.Context(), host, "1s", nil), "")
+			synctest.Wait()
+		}
+		f.want(0)
+	})
 }
 
 func TestWaiting(t *testing.T) {
@@ -397,13 +404,12 @@ func TestClose(t *testing.T) {
 		f.want()
 	})
 	bubble(t, "idle machines at once", HostConfig{Warm: 2}, func(t *testing.T, host *Host, f *fleet) {
-		one, two := launch(t.Context(), host, "1s", nil), launch(t.Context(), host, "5s", nil)
+		one := launch(t.Context(), host, "1s", nil)
+		f.want(1)
+		two := launch(t.Context(), host, "5s", nil)
 		wantKind(t, one, "")
 		host.Close()
-		closed, open := f.loads()[0]+f.loads()[1], 0 // one is closed (-1), one carries a call (1)
-		if closed != open {
-			t.Errorf("the machines carry %v, want one closed and one with a call", f.loads())
-		}
+		f.want(-1, 1)
 		wantKind(t, two, "")
 		f.want(-1, -1)
 		host.Close()

@@ -287,6 +287,24 @@ func TestCallCanceled(t *testing.T) {
 			})
 		})
 	}
+	t.Run("by a machine that goes on talking", func(t *testing.T) {
+		synctest.Test(t, func(t *testing.T) {
+			host := NewHost(HostConfig{Open: always(script(func(event core.Event) ([]core.Effect, error) {
+				switch event := event.(type) {
+				case *core.Cancel:
+					return []core.Effect{&core.Delta{ID: event.ID, Text: "late"}, &core.Timer{ID: event.ID | 1, AfterMS: 1000}}, nil
+				case *core.Fire:
+					return []core.Effect{&core.Delta{ID: event.ID.Call(), Text: "later"}, &core.Result{ID: event.ID.Call(), Kind: provider.Canceled}}, nil
+				}
+				return nil, nil
+			}))})
+			ctx, cancel := context.WithCancel(t.Context())
+			result := launch(ctx, host, "tool", func(text string) { t.Errorf("%q came after the cancellation", text) })
+			synctest.Wait()
+			cancel()
+			wantKind(t, result, provider.Canceled)
+		})
+	})
 	t.Run("between attempts", func(t *testing.T) {
 		synctest.Test(t, func(t *testing.T) {
 			attempts := 0

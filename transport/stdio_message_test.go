@@ -21,6 +21,7 @@ func testIDsByteForByte(t *testing.T) {
 		`0`, `-1`, `7`, `1e3`, `1.50`, `-0`, `1E400`,
 		`9007199254740993`, `18446744073709551616`, `123456789012345678901234567890`,
 		`""`, `"1"`, `"null"`, `"a b"`, `"\"\\\/\b\f\n\r\t"`, `"\u00e9\u0000\ud83d\ude00"`, `"é😀"`, `"\ud800"`,
+		`"<a href='x'>&amp;</a>"`, "\"\u2028\u2029\"", `"\u003c\u2028"`,
 		`"` + strings.Repeat("long ", 1000) + `"`,
 	} {
 		want := func(got heard) {
@@ -103,6 +104,72 @@ func TestUnknownRequests(t *testing.T) {
 	s.alive()
 }
 
+// TestEscapedMethod: many writers of JSON write "/" as "\/".
+func TestEscapedMethod(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := begin(t, newServer(toolbox()))
+		s.say(strings.Replace(callLine("1", "nap", `"9s"`, ""), "/", `\/`, 1))
+		s.say(strings.Replace(callLine("2", "echo", `{ "a":1}`, ""), "/", `\/`, 1))
+		s.wantText("2", `{ "a":1}`)
+		s.say(`{"jsonrpc":"2.0","id":3,"method":"no\/such \"<\u0000"}`)
+		s.wantError("3", mcp.METHOD_NOT_FOUND, "")
+		s.alive()
+		s.wantText("1", "one zwö drei ")
+	})
+}
+
+// TestResultsAsGiven: what the machine says is what the client hears.
+func TestResultsAsGiven(t *testing.T) {
+	s := begin(t, newServer(toolbox()))
+	for _, body := range []string{
+		`{"content":[{"type":"text","text":"a"}]}`,
+		`{"content":[{"type":"text","text":"<a> & é\u2028"},{"type":"text","text":"b","annotations":{"audience":["user"]}}],"isError":true}`,
+		`{"content":[{"type":"text","text":""}],"structuredContent":{"n":12345678901234567890,"a":[1.50,null]},"_meta":{"x/y":{"big":12345678901234567890},"z":"s"}}`,
+	} {
+		s.call("1", "raw", body)
+		got := s.hear()
+		if want := normal(t, body); normal(t, string(got.Result)) != want {
+			t.Errorf("heard %s, want %s", got.Result, want)
+		}
+	}
+	for _, body := range []string{"", "5", `"text"`, `{"content":5}`} {
+		s.call("2", "raw", body)
+		got := s.hear()
+		if got.Error != nil || !strings.Contains(got.text(), "not of MCP's form") || !strings.Contains(string(got.Result), `"isError":true`) {
+			t.Errorf("heard %s (%+v) for the result %q", got.Result, got.Error, body)
+		}
+	}
+}
+
+// normal is JSON with sorted names, the same numbers and no needless escapes.
+func normal(t *testing.T, text string) string {
+	t.Helper()
+	decoder := json.NewDecoder(strings.NewReader(text))
+	decoder.UseNumber()
+	var value any
+	if err := decoder.Decode(&value); err != nil {
+		t.Fatal(err)
+	}
+	sorted, err := json.Marshal(value)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return string(sorted)
+}
+
+// TestWithoutSession: another transport may hand messages to mcp-go itself.
+func TestWithoutSession(t *testing.T) {
+	server := newServer(toolbox())
+	response, err := json.Marshal(server.protocol.HandleMessage(t.Context(), []byte(callLine("1", "echo", `{ "b":1,"a":12345678901234567890}`, ""))))
+	if err != nil {
+		t.Fatal(err)
+	}
+	var got heard
+	if err := json.Unmarshal(response, &got); err != nil || got.text() != `{ "b":1,"a":12345678901234567890}` {
+		t.Errorf("%v: got %s", err, response)
+	}
+}
+
 func TestNotificationsGetNoAnswer(t *testing.T) {
 	s := begin(t, newServer(toolbox()))
 	for _, method := range []string{
@@ -147,6 +214,8 @@ func TestMalformed(t *testing.T) {
 		{"true", "true", "null", mcp.INVALID_REQUEST},
 		{"null", "null", "null", mcp.INVALID_REQUEST},
 		{"an empty object", "{}", "null", mcp.INVALID_REQUEST},
+		{"no method", `{"jsonrpc":"2.0","id":5}`, "5", mcp.INVALID_REQUEST},
+		{"neither id nor method", `{"jsonrpc":"2.0"}`, "null", mcp.INVALID_REQUEST},
 		{"no jsonrpc", `{"id":5,"method":"ping"}`, "5", mcp.INVALID_REQUEST},
 		{"another jsonrpc", `{"jsonrpc":"1.0","id":5,"method":"ping"}`, "5", mcp.INVALID_REQUEST},
 		{"jsonrpc as a number", `{"jsonrpc":2.0,"id":5,"method":"ping"}`, "5", mcp.INVALID_REQUEST},
@@ -182,6 +251,8 @@ func TestLenientForms(t *testing.T) {
 		{"CRLF", pingLine("5") + "\r", "5"},
 		{"white space", " \t" + strings.ReplaceAll(pingLine("5"), ":", " : ") + "  ", "5"},
 		{"BOM, then an empty line", "\xef\xbb\xbf\r\n" + pingLine("5"), "5"},
+		{"params null", `{"jsonrpc":"2.0","id":5,"method":"ping","params":null}`, "5"},
+		{"escapes in the method", `{"jsonrpc":"2.0","id":5,"method":"\u0070ing"}`, "5"},
 		{"escapes in names", `{"\u006asonrpc":"2.0","\u0069d":5,"m\u0065thod":"ping"}`, "5"},
 		{"unknown members", `{"jsonrpc":"2.0","id":5,"method":"ping","params":{"x":1},"extra":[1,{"id":6}]}`, "5"},
 		{"9,000 deep", `{"jsonrpc":"2.0","id":5,"method":"ping","x":` + strings.Repeat("[", 9000) + strings.Repeat("]", 9000) + "}", "5"},

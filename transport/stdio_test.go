@@ -22,7 +22,8 @@ import (
 
 // toolbox is a machine of some tools:
 //
-//	echo     answers with its arguments
+//	echo     answers with its arguments as text
+//	raw      answers with its arguments as the whole result
 //	wait     is answered when release is called
 //	release  answers all who wait
 //	nap      answers after a while, such as "5s"
@@ -37,6 +38,8 @@ func toolbox() core.Machine {
 			switch event.Tool {
 			case "echo":
 				return []core.Effect{answered(event.ID, string(event.Arguments))}, nil
+			case "raw":
+				return []core.Effect{&core.Result{ID: event.ID, Body: event.Arguments}}, nil
 			case "wait":
 				waiting[event.ID] = true
 			case "release":
@@ -79,7 +82,7 @@ func answered(id core.ID, text string) *core.Result {
 // newServer is a server of the toolbox's tools.
 func newServer(machine core.Machine) *Server {
 	manifest := &core.Manifest{Instructions: "Call them."}
-	for _, name := range []string{"echo", "wait", "release", "nap", "count", "die"} {
+	for _, name := range []string{"echo", "raw", "wait", "release", "nap", "count", "die"} {
 		manifest.Tools = append(manifest.Tools, core.Tool{
 			Name: name, Title: "To " + name, Description: "What <" + name + "> does.",
 			InputSchema: json.RawMessage(`{"type":"object","properties":{"big":{"const":12345678901234567890}},"required":["text"]}`),
@@ -273,7 +276,7 @@ func TestHandshake(t *testing.T) {
 	}
 	s.say(`{"jsonrpc":"2.0","method":"notifications/initialized"}`)
 	s.alive()
-	for _, params := range []string{"", `,"params":{}`} {
+	for _, params := range []string{"", `,"params":{}`, `,"params":null`} {
 		s.say(`{"jsonrpc":"2.0","id":1,"method":"tools/list"` + params + `}`)
 		var list struct {
 			Tools []struct {
@@ -282,7 +285,7 @@ func TestHandshake(t *testing.T) {
 				Annotations              map[string]bool
 			}
 		}
-		if err := json.Unmarshal(s.hear().Result, &list); err != nil || len(list.Tools) != 6 {
+		if err := json.Unmarshal(s.hear().Result, &list); err != nil || len(list.Tools) != 7 {
 			t.Fatalf("%v: %+v", err, list)
 		}
 		count := list.Tools[0] // in the order of names
@@ -375,6 +378,21 @@ func TestCanceledCallIsSilent(t *testing.T) {
 		s.say(cancelLine("1"))
 		time.Sleep(time.Minute)
 	})
+	run("with escapes in the name of the method", func(s *talk) {
+		// The server's own number of the first call, which nobody asked to cancel, is 1.
+		s.call("7", "wait", "{}")
+		s.call("8", "wait", "{}")
+		synctest.Wait()
+		for _, id := range []string{"8", "1"} {
+			s.say(strings.Replace(cancelLine(id), "/", `\/`, 1))
+		}
+		synctest.Wait()
+		s.call("9", "release", "{}")
+		ids := []string{string(s.hear().ID), string(s.hear().ID)}
+		if slices.Sort(ids); !slices.Equal(ids, []string{"7", "9"}) {
+			s.t.Errorf("heard answers for %v, want 7 and 9", ids)
+		}
+	})
 	run("and its id is free again", func(s *talk) {
 		for range 3 {
 			s.call("1", "wait", "{}")
@@ -397,7 +415,7 @@ func TestCanceledCallIsSilent(t *testing.T) {
 func TestProgress(t *testing.T) {
 	s := begin(t, newServer(toolbox()))
 	const answer = "one zwö drei "
-	for _, token := range []string{`"t"`, `7`, `9007199254740993`, `1.50`, `1e3`, `""`, `"\u00e9\" <&>"`} {
+	for _, token := range []string{`"t"`, `7`, `9007199254740993`, `1.50`, `1e3`, `""`, `"\u00e9\" \/<&>"`} {
 		s.say(callLine("1", "count", "{}", token))
 		said, characters := "", 0
 		for {
@@ -422,7 +440,7 @@ func TestProgress(t *testing.T) {
 		}
 		s.alive()
 	}
-	for _, token := range []string{"", "null", "{}", "[1]"} {
+	for _, token := range []string{"", "null", "{}", "[1]", "true"} {
 		s.say(callLine("1", "count", "{}", token))
 		if got := s.hear(); string(got.ID) != "1" || got.Method != "" {
 			t.Errorf("heard %+v for the token %q, want no progress", got, token)

@@ -430,8 +430,8 @@ func TestLargeBody(t *testing.T) {
 	if x.fail != nil || !bytes.Equal(x.body, want) {
 		t.Errorf("got %d bytes and %+v, want %d bytes", len(x.body), x.fail, len(want))
 	}
-	if x.largest > 64<<10 {
-		t.Errorf("the largest chunk has %d bytes, want at most 64 KiB", x.largest)
+	if x.largest <= firstBuffer || x.largest > 64<<10 {
+		t.Errorf("the largest chunk has %d bytes, want more than 4 KiB, at most 64 KiB", x.largest)
 	}
 }
 
