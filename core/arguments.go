@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -9,53 +10,70 @@ import (
 )
 
 // arguments reads the arguments of a tool call: leniently in form, since
-// clients stringify lists and numbers on the way, strictly in meaning. All
-// faults are collected, so that an assistant can mend them at once.
+// clients stringify lists and numbers on the way, strictly in meaning. Faults
+// are collected, so that an assistant can mend them at once.
 type arguments struct {
 	fields map[string]json.Value // looked up, never walked
-	faults []string
+	faults []string              // the first few
+	more   int                   // and how many others
 }
 
+// faultLimit is how many faults are told: a sentence has to stay one.
+const faultLimit = 10
+
 // readArguments reads the object in raw. The names are those that are allowed.
-func readArguments(raw []byte, names []string) *arguments {
-	a := &arguments{fields: make(map[string]json.Value)}
+// What is no object is not readable.
+func readArguments(raw []byte, names []string) (a *arguments, readable bool) {
+	a = &arguments{fields: make(map[string]json.Value)}
 	if len(raw) == 0 {
 		raw = []byte("{}")
 	}
 	if !json.Valid(raw) {
 		a.fault("arguments", "text that is not JSON", "an object")
-		return a
+		return a, false
 	}
 	object := unquoted(json.Parse(raw))
 	if !object.IsObject() {
 		a.fault("arguments", given(object), "an object")
-		return a
+		return a, false
 	}
 	a.each("", object, names, func(name string, value json.Value) { a.fields[name] = value })
-	return a
+	return a, true
 }
 
 // each walks an object's fields in the order of the text and refuses unknown
 // names. A null counts as absent.
 func (a *arguments) each(path string, object json.Value, names []string, visit func(string, json.Value)) {
+	var unknown []string
 	object.ForEach(func(key, value json.Value) bool {
 		name := key.String()
-		for _, known := range names {
-			if name == known {
-				if value.Type != json.Null {
-					visit(name, value)
-				}
-				return true
-			}
+		switch {
+		case !slices.Contains(names, name):
+			unknown = append(unknown, path+shorten(name))
+		case value.Type != json.Null:
+			visit(name, value)
 		}
-		a.faults = append(a.faults, path+shorten(name)+": no such argument; allowed: "+strings.Join(names, ", "))
 		return true
 	})
+	if n := len(unknown); n > faultLimit {
+		unknown = append(unknown[:faultLimit], strconv.Itoa(n-faultLimit)+" more")
+	}
+	if len(unknown) > 0 {
+		a.note(strings.Join(unknown, ", ") + ": no such argument; allowed: " + strings.Join(names, ", "))
+	}
 }
 
 // fault notes what was wrong: the argument, what was given, what is allowed.
 func (a *arguments) fault(name, given, allowed string) {
-	a.faults = append(a.faults, name+": got "+given+", allowed: "+allowed)
+	a.note(name + ": got " + given + ", allowed: " + allowed)
+}
+
+func (a *arguments) note(fault string) {
+	if len(a.faults) < faultLimit {
+		a.faults = append(a.faults, fault)
+	} else {
+		a.more++
+	}
 }
 
 // err returns what was wrong as one error, or nil.
@@ -63,7 +81,11 @@ func (a *arguments) err() *provider.Error {
 	if len(a.faults) == 0 {
 		return nil
 	}
-	return &provider.Error{Kind: provider.InvalidRequest, Message: strings.Join(a.faults, "; ")}
+	message := strings.Join(a.faults, "; ")
+	if a.more > 0 {
+		message += "; and " + strconv.Itoa(a.more) + " more"
+	}
+	return &provider.Error{Kind: provider.InvalidRequest, Message: message}
 }
 
 // text reads a string.
@@ -85,7 +107,7 @@ func (a *arguments) number(name string, lowest, highest float64) *float64 {
 		return nil
 	}
 	number, err := strconv.ParseFloat(digits(value), 64)
-	if err != nil || number < lowest || number > highest || number != number {
+	if err != nil || number < lowest || number > highest {
 		a.fault(name, given(value), "a number from "+format(lowest)+" to "+format(highest))
 		return nil
 	}
@@ -178,7 +200,10 @@ func digits(value json.Value) string {
 	case json.Number:
 		return value.Raw
 	case json.String:
-		return strings.TrimSpace(value.String())
+		text := strings.TrimSpace(value.String())
+		if json.Valid([]byte(text)) && json.Parse([]byte(text)).Type == json.Number {
+			return text // not what else Go's parser takes: 0x10, 1_0, Inf
+		}
 	}
 	return ""
 }

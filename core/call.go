@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"io"
 	"iter"
 
@@ -9,14 +10,16 @@ import (
 
 // call is one tool call in flight: a coroutine and what it waits for.
 type call struct {
-	engine *Engine
-	id     ID
-	config *Config
-	seed   uint64
-	deltas bool  // the host wants the text as it comes
-	began  int64 // Unix milliseconds
+	engine  *Engine
+	id      ID
+	config  *Config
+	seed    uint64
+	deltas  bool  // the host wants the text as it comes
+	timeout int64 // milliseconds; 0: none
+	began   int64 // Unix milliseconds
 
 	resume   func() (struct{}, bool)
+	stop     func()
 	yield    func(struct{}) bool
 	event    Event // that woke it
 	canceled bool
@@ -55,7 +58,7 @@ func (w *wait) accepts(event Event) bool {
 // run makes main the call's coroutine. Whatever main does, the call gets one
 // Result, and what it left open is aborted.
 func (c *call) run(main func()) {
-	c.resume, _ = iter.Pull(func(yield func(struct{}) bool) {
+	c.resume, c.stop = iter.Pull(func(yield func(struct{}) bool) {
 		c.yield = yield
 		defer func() {
 			if fault := recover(); fault != nil {
@@ -82,10 +85,10 @@ type runtimeError interface {
 }
 
 // park waits for the next event of this call. A canceled call does not wait:
-// it is told so again until it ends.
+// it is told so again until it ends. So is one whose engine was closed.
 func (c *call) park() Event {
-	if !c.canceled {
-		c.yield(struct{}{})
+	if !c.canceled && !c.yield(struct{}{}) {
+		c.canceled = true
 	}
 	if c.canceled {
 		return &Cancel{ID: c.id, AtMS: c.engine.now}
@@ -138,7 +141,7 @@ func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
 	c.engine.emit(effect)
 	switch event := c.park().(type) {
 	case *Head:
-		return &provider.Reply{Status: event.Status, Header: event.Header, Body: &body{call: c, id: effect.ID}}, nil
+		return &provider.Reply{Status: event.Status, Header: event.Header, Body: &body{call: c, id: effect.ID}, At: c.engine.now}, nil
 	case *Fail:
 		c.closed(effect.ID)
 		return nil, failed(event)
@@ -179,7 +182,7 @@ func (b *body) Read(p []byte) (int, error) {
 
 // failed gives the host's Fail the form of an error.
 func failed(event *Fail) *provider.Error {
-	return &provider.Error{Kind: event.Kind, Message: event.Reason, Next: event.Next, Retry: event.Retry}
+	return &provider.Error{Kind: cmp.Or(event.Kind, provider.Network), Message: event.Reason, Next: event.Next, Retry: event.Retry}
 }
 
 // sleep waits, and reports false where the call was canceled meanwhile.

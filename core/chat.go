@@ -134,7 +134,9 @@ func (c *call) patience(fault *provider.Error, try int) (ms int64, again bool) {
 	// 0.5 s doubled up to 8 s, less up to a quarter: what the vendors' SDKs do.
 	backoff := min(int64(500)<<try, 8000)
 	backoff -= int64(chance(c.seed, try) % uint64(backoff/4))
-	return max(backoff, fault.RetryAfterMS), true
+	wait := max(backoff, fault.RetryAfterMS)
+	// A wait beyond the call's time would only hide what happened.
+	return wait, c.timeout == 0 || c.since(c.began)+wait < c.timeout
 }
 
 // chance draws the nth number of a seed (splitmix64).
@@ -153,9 +155,9 @@ var chatNames = []string{
 
 // readChat reads the arguments of chat_completion.
 func readChat(config *Config, raw []byte) (*provider.Request, *provider.Error) {
-	a := readArguments(raw, chatNames)
-	if fault := a.err(); fault != nil && len(a.fields) == 0 {
-		return nil, fault
+	a, readable := readArguments(raw, chatNames)
+	if !readable {
+		return nil, a.err()
 	}
 	request := &provider.Request{
 		Model:            a.text("model"),
@@ -204,7 +206,9 @@ func (a *arguments) messages() []provider.Message {
 			case "role":
 				message.Role = provider.Role(value.String())
 			case "name":
-				message.Name = value.String()
+				if message.Name = value.String(); value.Type != json.String {
+					a.fault(path+".name", given(value), "a string")
+				}
 			case "content":
 				content = value
 			}
@@ -245,13 +249,15 @@ func (a *arguments) parts(path string, content json.Value) []provider.Part {
 			continue
 		}
 		part := provider.Part{Type: "text"}
+		var content json.Value
 		a.each(path+".", element, []string{"type", "text"}, func(name string, value json.Value) {
-			if name == "text" && value.Type != json.String {
-				a.fault(path+".text", given(value), "a string")
-			} else if name == "text" {
-				part.Text = value.String()
+			if name == "text" {
+				content = value
 			}
 		})
+		if part.Text = content.String(); content.Type != json.String {
+			a.fault(path+".text", given(content), "a string")
+		}
 		parts = append(parts, part)
 	}
 	return parts

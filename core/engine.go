@@ -1,6 +1,10 @@
 package core
 
-import "errors"
+import (
+	"errors"
+	"maps"
+	"slices"
+)
 
 // Engine is the gateway as a [Machine]. It holds only what belongs to calls in
 // flight; what calls share is the host's.
@@ -25,6 +29,7 @@ func (e *Engine) Step(event Event) ([]Effect, error) {
 	switch event := event.(type) {
 	case *Configure:
 		config := event.Config
+		config.Providers = slices.Clone(config.Providers)
 		e.config = &config
 	case *Describe:
 		if e.config == nil {
@@ -64,7 +69,7 @@ func (e *Engine) begin(event *Call) error {
 	}
 	c := &call{
 		engine: e, id: event.ID, config: e.config,
-		seed: event.Seed, deltas: event.Deltas, began: e.now,
+		seed: event.Seed, deltas: event.Deltas, timeout: event.TimeoutMS, began: e.now,
 	}
 	e.start(c, func() { c.tool(event) })
 	return nil
@@ -102,4 +107,14 @@ func (e *Engine) wake(c *call, event Event) {
 		delete(e.calls, c.id)
 	}
 	c.event = nil
+}
+
+// Close ends the coroutines of calls in flight, whose results are lost. An
+// engine without calls has nothing to close.
+func (e *Engine) Close() error {
+	for _, id := range slices.Sorted(maps.Keys(e.calls)) {
+		e.calls[id].stop()
+	}
+	e.calls, e.effects = make(map[ID]*call), nil
+	return nil
 }

@@ -73,6 +73,9 @@ type Call struct {
 	Seed uint64 `json:"seed,string"`
 	// Deltas asks for the answer's text as it comes.
 	Deltas bool `json:"deltas,omitempty"`
+	// TimeoutMS is how long the host lets the call run, all attempts together:
+	// no wait goes beyond it. The host ends its fetches then. 0: no bound.
+	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 	// Arguments is JSON as the client sent it.
 	Arguments []byte `json:"-"`
 }
@@ -110,7 +113,8 @@ type End struct {
 type Fail struct {
 	ID   ID    `json:"-"`
 	AtMS int64 `json:"-"`
-	// Kind is network or timeout in most cases; any kind is allowed.
+	// Kind is network or timeout in most cases; any kind is allowed, and none
+	// means network.
 	Kind provider.Kind `json:"kind"`
 	// Reason is a sentence for the user, lower case, without full stop, and
 	// without secrets, such as "connection refused".

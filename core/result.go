@@ -132,6 +132,9 @@ var unwritable = []byte(`{"content":[{"type":"text","text":"The result could not
 
 // fail ends the call with a failure, and keeps what had come of an answer.
 func (c *call) fail(fault *provider.Error, answer *answer) {
+	if c.canceled {
+		fault = errCanceled // whatever the decoder made of the sudden end
+	}
 	failure := &failure{
 		Kind: fault.Kind, Status: fault.Status, RequestID: fault.RequestID,
 		RetryAfterS: (fault.RetryAfterMS + 999) / 1000, Attempts: c.reached,

@@ -10,7 +10,7 @@
 //	config                        Configure; the body is a core.Config as JSON.
 //	                              Without it the file begins with [DefaultConfig].
 //	describe                      Describe.
-//	call 1 [deltas] [seed=7] [tool=x]   Call number 1; the body is its arguments.
+//	call 1 [deltas] [seed=7] [timeout=ms] [tool=x]   Call number 1; the body is its arguments.
 //	reply 1.1 200 TYPE [name:value]     Head, Chunk and End; the body is the reply's.
 //	head 1.1 200 TYPE [name:value]      Head alone.
 //	chunk 1.1                     Chunk, cut further by the replay.
@@ -181,6 +181,11 @@ func replay(golden *txtar.Archive, machine core.Machine, cut func([]byte) [][]by
 			if err != nil {
 				return nil, fmt.Errorf("section %q: %v", section.Name, err)
 			}
+			if chunk, ok := event.(*core.Chunk); ok {
+				for i := range chunk.Body {
+					chunk.Body[i] = 'X' // the bytes were ours: a machine keeps none
+				}
+			}
 			effects = append(effects, more...)
 		}
 		if err := s.render(effects); err != nil {
@@ -249,6 +254,8 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 			switch name {
 			case "deltas":
 				event.Deltas = true
+			case "timeout":
+				event.TimeoutMS, _ = strconv.ParseInt(value, 10, 64)
 			case "seed":
 				event.Seed, _ = strconv.ParseUint(value, 10, 64)
 			case "tool":
@@ -293,7 +300,7 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 
 func (s *session) chunks(id core.ID, data []byte) (events []core.Event) {
 	for _, piece := range s.cut(data) {
-		// A buffer of its own, which is overwritten below: a machine keeps no byte.
+		// A buffer of its own, which replay overwrites: a machine keeps no byte.
 		events = append(events, &core.Chunk{ID: id, AtMS: s.now, Body: bytes.Clone(piece)})
 	}
 	return events

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -9,6 +10,7 @@ import (
 // assembly puts a [Response] together from pieces in OpenAI's chat form. A
 // plain completion is one piece: a message is a delta that brings everything.
 type assembly struct {
+	whole    bool // one document, not a stream
 	delta    func(text string)
 	response Response
 	choices  []*choiceAssembly
@@ -19,7 +21,7 @@ type choiceAssembly struct {
 	index                                     int64
 	content, refusal, reasoning               []byte
 	saidContent                               bool // content was a string, be it empty
-	finish                                    string
+	finish, native                            string
 	calls                                     []*callAssembly
 	details, annotations, images, logContents []json.RawMessage
 	logprobs, audio                           json.RawMessage
@@ -53,12 +55,20 @@ func (a *assembly) add(value json.Value) {
 	if usage := readUsage(value.Get("usage")); usage != nil {
 		a.response.Usage = usage
 	}
-	value.Get("choices").ForEach(func(_, choice json.Value) bool {
+	for _, choice := range objects(value.Get("choices")) {
 		if c := a.choice(choice.Get("index").Int()); c != nil {
 			a.addChoice(c, choice)
 		}
-		return true
-	})
+	}
+}
+
+// objects returns the objects of a list, and nothing of anything else: null in
+// place of a list is common.
+func objects(list json.Value) []json.Value {
+	if !list.IsArray() {
+		return nil
+	}
+	return slices.DeleteFunc(list.Array(), func(element json.Value) bool { return !element.IsObject() })
 }
 
 func (a *assembly) choice(index int64) *choiceAssembly {
@@ -76,9 +86,11 @@ func (a *assembly) choice(index int64) *choiceAssembly {
 }
 
 func (a *assembly) addChoice(c *choiceAssembly, choice json.Value) {
-	message := choice.Get("delta")
-	if !message.IsObject() {
-		message = choice.Get("message")
+	// Perplexity sends both: in a stream the message is all so far, in a whole
+	// reply the delta is empty.
+	message, other := choice.Get("delta"), choice.Get("message")
+	if a.whole && other.IsObject() || !message.IsObject() {
+		message = other
 	}
 	message.ForEach(func(key, value json.Value) bool {
 		switch key.String() {
@@ -105,20 +117,23 @@ func (a *assembly) addChoice(c *choiceAssembly, choice json.Value) {
 				c.audio = json.Compact([]byte(value.Raw))
 			}
 		case "tool_calls":
-			value.ForEach(func(_, call json.Value) bool {
-				c.addCall(call)
-				return true
-			})
+			for _, call := range objects(value) {
+				c.addCall(call, a.whole)
+			}
 		case "function_call":
-			// The legacy form of one call; some send it empty beside others.
-			if text(value.Get("name")) != "" || text(value.Get("arguments")) != "" {
+			// The legacy form of one call; some send it empty, or beside the other.
+			if !message.Get("tool_calls").IsArray() && (text(value.Get("name")) != "" || text(value.Get("arguments")) != "") {
 				c.addPiece(0, "", value)
 			}
 		}
 		return true
 	})
 	if finish := text(choice.Get("finish_reason")); finish != "" {
-		c.finish = finish
+		c.finish, c.native = finish, finish
+	}
+	// OpenRouter translates, and keeps its provider's word beside.
+	if native := text(choice.Get("native_finish_reason")); native != "" {
+		c.native = native
 	}
 	if logprobs := choice.Get("logprobs"); logprobs.IsObject() {
 		if contents := logprobs.Get("content"); contents.IsArray() {
@@ -136,19 +151,18 @@ func (a *assembly) addContent(c *choiceAssembly, value json.Value) {
 		c.saidContent = true
 		a.addText(c, value.String())
 	case value.IsArray():
-		value.ForEach(func(_, part json.Value) bool {
+		for _, part := range objects(value) {
 			switch text(part.Get("type")) {
 			case "thinking":
-				part.Get("thinking").ForEach(func(_, thought json.Value) bool {
+				c.reasoning = append(c.reasoning, text(part.Get("thinking"))...)
+				for _, thought := range objects(part.Get("thinking")) {
 					c.reasoning = append(c.reasoning, text(thought.Get("text"))...)
-					return true
-				})
-			case "text", "":
+				}
+			case "text", "output_text", "":
 				c.saidContent = true
 				a.addText(c, text(part.Get("text")))
 			}
-			return true
-		})
+		}
 	}
 }
 
@@ -159,11 +173,15 @@ func (a *assembly) addText(c *choiceAssembly, piece string) {
 	}
 }
 
-// addCall reads one entry of tool_calls.
-func (c *choiceAssembly) addCall(call json.Value) {
+// addCall reads one entry of tool_calls. In a whole message each is a call of
+// its own, whatever its index and id.
+func (c *choiceAssembly) addCall(call json.Value, whole bool) {
 	index := int64(-1)
 	if number := call.Get("index"); number.Type == json.Number {
 		index = number.Int()
+	}
+	if whole {
+		index = int64(len(c.calls))
 	}
 	c.addPiece(index, text(call.Get("id")), call.Get("function"))
 }
@@ -227,7 +245,7 @@ func (c *choiceAssembly) result(done bool) Choice {
 	choice := Choice{
 		Index:              int(c.index),
 		FinishReason:       finishReason(c.finish, len(c.calls) > 0),
-		NativeFinishReason: c.finish,
+		NativeFinishReason: c.native,
 		Logprobs:           c.logprobs,
 		Message: AnswerMessage{
 			Role:             Assistant,
@@ -291,28 +309,38 @@ func readUsage(value json.Value) *Usage {
 		return nil
 	}
 	usage := &Usage{
-		PromptTokens:     prompt.Int(),
-		CompletionTokens: completion.Int(),
-		TotalTokens:      value.Get("total_tokens").Int(),
+		PromptTokens:     tokens(prompt),
+		CompletionTokens: tokens(completion),
+		TotalTokens:      tokens(value.Get("total_tokens")),
 	}
 	cached := value.Get("prompt_tokens_details.cached_tokens")
 	if !cached.Exists() {
 		cached = value.Get("prompt_cache_hit_tokens") // DeepSeek
 	}
+	if !cached.Exists() {
+		cached = value.Get("num_cached_tokens") // Mistral
+	}
 	written := value.Get("prompt_tokens_details.cache_write_tokens")
 	if cached.Exists() || written.Exists() {
-		usage.PromptTokensDetails = &PromptDetails{CachedTokens: cached.Int(), CacheWriteTokens: written.Int()}
+		usage.PromptTokensDetails = &PromptDetails{CachedTokens: tokens(cached), CacheWriteTokens: tokens(written)}
 	}
 	if reasoning := value.Get("completion_tokens_details.reasoning_tokens"); reasoning.Exists() {
-		usage.CompletionTokensDetails = &CompletionDetails{ReasoningTokens: reasoning.Int()}
+		usage.CompletionTokensDetails = &CompletionDetails{ReasoningTokens: tokens(reasoning)}
 	}
 	if hidden := usage.TotalTokens - usage.PromptTokens - usage.CompletionTokens; hidden > 0 {
-		usage.CompletionTokens += hidden
+		if hidden == tokens(value.Get("prompt_tokens_details.audio_tokens")) {
+			usage.PromptTokens += hidden // Mistral counts heard audio in the total alone
+		} else {
+			usage.CompletionTokens += hidden
+		}
 	} else if usage.TotalTokens == 0 {
 		usage.TotalTokens = usage.PromptTokens + usage.CompletionTokens
 	}
 	return usage
 }
+
+// tokens is a count, which is never negative.
+func tokens(value json.Value) int64 { return max(0, value.Int()) }
 
 // appendRaw adds the elements of a JSON list, unread.
 func appendRaw(list []json.RawMessage, value json.Value) []json.RawMessage {

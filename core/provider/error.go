@@ -4,6 +4,7 @@ import (
 	"io"
 	"strconv"
 	"strings"
+	"time"
 	"unicode/utf8"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -62,12 +63,12 @@ const errorBodyLimit = 64 << 10
 const quoteLimit = 2 << 10
 
 // readError turns a reply that is no answer into an *Error. The shapes are
-// those of shared fact sheets and recordings: OpenAI's {"error":{...}},
+// those that providers were recorded to send: OpenAI's {"error":{...}},
 // {"error":"text"}, {"message"}, {"detail"}, an array around them, HTML, none.
 func readError(reply *Reply) *Error {
 	body, err := io.ReadAll(io.LimitReader(reply.Body, errorBodyLimit))
-	if err != nil && len(body) == 0 {
-		return AsError(err)
+	if fault := AsError(err); err != nil && (len(body) == 0 || fault.Kind == Canceled) {
+		return fault
 	}
 	return errorOf(reply, body)
 }
@@ -75,7 +76,7 @@ func readError(reply *Reply) *Error {
 // errorOf makes an *Error of an error's body.
 func errorOf(reply *Reply, body []byte) *Error {
 	fault := &Error{Status: reply.Status, RequestID: reply.RequestID(), RetryAfterMS: retryAfter(reply)}
-	if json.Valid(body) {
+	if body = validUTF8(body); json.Valid(body) {
 		fault.read(json.Parse(body))
 	}
 	if reply.Status >= 300 && reply.Status < 400 {
@@ -129,6 +130,7 @@ func (e *Error) read(value json.Value) {
 			e.Message = text(detail.Get("0.msg"))
 		}
 	}
+	e.retryInfo(value)
 	// OpenRouter says "Provider returned error" and keeps the words in metadata.
 	if raw := text(object.Get("metadata.raw")); raw != "" {
 		e.Message += ": " + quote([]byte(raw))
@@ -148,6 +150,7 @@ func (e *Error) read(value json.Value) {
 			e.Code = kind.String()
 		}
 	}
+	e.Message, e.Code = quote([]byte(e.Message)), quote([]byte(e.Code))
 	if id := value.Get("request_id"); e.RequestID == "" && id.Type == json.String {
 		e.RequestID = id.String()
 	}
@@ -159,6 +162,10 @@ func (e *Error) classify() {
 	status := e.Status
 	if number, err := strconv.Atoi(e.Code); err == nil && number >= 400 && number < 600 {
 		status = number
+	}
+	if status == 500 && strings.Contains(e.Message, "is not supported") {
+		e.Kind = InvalidRequest // llama.cpp's word for what it was not built for
+		return
 	}
 	switch e.Code {
 	case "context_length_exceeded", "exceed_context_size_error":
@@ -174,7 +181,9 @@ func (e *Error) classify() {
 	case "content_filter", "content_policy_violation":
 		e.Kind = ContentFilter
 	case "rate_limit_exceeded", "rate_limit_error", "RESOURCE_EXHAUSTED":
-		e.Kind, e.Retry = RateLimit, true
+		if e.Kind, e.Retry = RateLimit, true; status == 413 {
+			e.Kind, e.Retry = TooLarge, false // Groq: one request above the minute's tokens
+		}
 	case "overloaded_error", "UNAVAILABLE", "engine_overloaded":
 		e.Kind, e.Retry = Overloaded, true
 	case "request_too_large":
@@ -182,7 +191,9 @@ func (e *Error) classify() {
 	case "timeout_error", "DEADLINE_EXCEEDED":
 		e.Kind, e.Retry = Timeout, true
 	case "server_error", "api_error", "INTERNAL":
-		e.Kind, e.Retry = Overloaded, true
+		if status < 400 || status >= 500 { // generic: a 4xx knows better
+			e.Kind, e.Retry = Overloaded, true
+		}
 	}
 	if e.Kind != "" {
 		return
@@ -190,7 +201,7 @@ func (e *Error) classify() {
 	switch {
 	case status == 400 && saysContextLength(e.Message):
 		e.Kind = ContextLength
-	case status == 400 && strings.Contains(strings.ToLower(e.Message), "api key"):
+	case status == 400 && saysWrongKey(e.Message):
 		e.Kind = Authentication // xAI and Gemini refuse a wrong key with 400
 	case status == 401:
 		e.Kind = Authentication
@@ -217,6 +228,12 @@ func (e *Error) classify() {
 	}
 }
 
+// saysWrongKey knows the sentences of providers that refuse a key with 400.
+func saysWrongKey(message string) bool {
+	message = strings.ToLower(message)
+	return strings.Contains(message, "incorrect api key") || strings.Contains(message, "api key not valid") || strings.Contains(message, "invalid api key")
+}
+
 // saysContextLength knows the sentences of providers that send no code for it.
 func saysContextLength(message string) bool {
 	message = strings.ToLower(message)
@@ -230,16 +247,40 @@ func saysContextLength(message string) bool {
 	return false
 }
 
-// retryAfter reads the wait that a provider asks for, in milliseconds. A zero
-// in retry-after-ms means that the other header knows (recorded from Azure).
+// retryAfter reads the wait that a provider asks for in headers, in
+// milliseconds: the longer one where two ask, since Azure was recorded to send
+// retry-after-ms: 0 beside retry-after: 1.
 func retryAfter(reply *Reply) int64 {
-	if ms, err := strconv.ParseFloat(reply.Get("retry-after-ms"), 64); err == nil && ms > 0 && ms < 1e9 {
-		return int64(ms)
+	wait := int64(0)
+	if ms, err := strconv.ParseFloat(reply.Get("retry-after-ms"), 64); err == nil {
+		wait = milliseconds(ms)
 	}
-	if seconds, err := strconv.ParseFloat(reply.Get("retry-after"), 64); err == nil && seconds > 0 && seconds < 1e6 {
-		return int64(seconds * 1000)
+	text := reply.Get("retry-after")
+	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
+		wait = max(wait, milliseconds(seconds*1000))
+	} else if date, err := time.ParseInLocation(time.RFC1123, text, time.UTC); err == nil && reply.At > 0 {
+		wait = max(wait, date.UnixMilli()-reply.At)
 	}
-	return 0
+	return wait
+}
+
+// retryInfo reads the wait that Gemini asks for in the body, as "34.4s".
+func (e *Error) retryInfo(value json.Value) {
+	for _, detail := range objects(value.Get("error.details")) {
+		seconds, ok := strings.CutSuffix(text(detail.Get("retryDelay")), "s")
+		if number, err := strconv.ParseFloat(seconds, 64); ok && err == nil {
+			e.RetryAfterMS = max(e.RetryAfterMS, milliseconds(number*1000))
+		}
+	}
+}
+
+// milliseconds bounds a wait that somebody else names to a year.
+func milliseconds(ms float64) int64 {
+	const year = 365 * 24 * 3600 * 1000
+	if !(ms > 0) { // NaN as well
+		return 0
+	}
+	return int64(min(ms, year))
 }
 
 // AsError gives any failure of reading a body the form of an *Error.

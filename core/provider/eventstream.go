@@ -26,8 +26,8 @@ type eventStream struct {
 	some bool // a data field was seen since the last event
 }
 
-// eventLimit bounds one line of a stream, in bytes. It is the limit of the
-// vendors' own SDKs.
+// eventLimit bounds one line and the data of one event, in bytes. It is the
+// limit of the vendors' own SDKs.
 const eventLimit = 32 << 20
 
 // next returns the next event's name and data, which stay valid until the next
@@ -57,6 +57,9 @@ func (s *eventStream) next() (name, data []byte, err error) {
 				s.data = append(s.data, '\n')
 			}
 			s.data, s.some = append(s.data, value...), true
+			if len(s.data) > eventLimit {
+				return nil, nil, errEventLimit()
+			}
 		case "event":
 			s.name = append(s.name[:0], value...)
 		case "error":
@@ -104,6 +107,10 @@ func (s *eventStream) line() ([]byte, error) {
 	}
 }
 
+func errEventLimit() *Error {
+	return &Error{Kind: TooLarge, Message: "the provider sent an event longer than 32 MB"}
+}
+
 var bom = []byte("\xef\xbb\xbf")
 
 // fill reads more of the body.
@@ -113,7 +120,7 @@ func (s *eventStream) fill() error {
 		s.buffer, s.scanned, s.start = s.buffer[:rest], s.scanned-s.start, 0
 	}
 	if len(s.buffer) > eventLimit {
-		return &Error{Kind: BadReply, Message: "the provider sent an event longer than 32 MB"}
+		return errEventLimit()
 	}
 	if len(s.buffer) == cap(s.buffer) {
 		s.buffer = append(make([]byte, 0, max(4<<10, 2*cap(s.buffer))), s.buffer...)

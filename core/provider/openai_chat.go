@@ -3,7 +3,6 @@ package provider
 import (
 	"bytes"
 	"io"
-	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
@@ -114,48 +113,53 @@ func (openAIChat) Decode(reply *Reply, delta func(text string)) (*Response, erro
 	if reply.Status < 200 || reply.Status > 299 {
 		return nil, readError(reply)
 	}
-	if isEventStream(reply) {
-		return decodeOpenAIChatStream(reply, reply.Body, delta)
+	// What comes may lie about its content type, both ways: its first byte does not.
+	body, first := peek(reply.Body)
+	switch first {
+	case '{', '[':
+		return decodeOpenAIChatWhole(reply, body)
+	case 'd', 'e', ':': // data, event, error or a comment
+		return decodeOpenAIChatStream(reply, body, delta)
 	}
-	body, err := io.ReadAll(reply.Body)
+	if isEventStream(reply) {
+		return decodeOpenAIChatStream(reply, body, delta)
+	}
+	return decodeOpenAIChatWhole(reply, body)
+}
+
+func decodeOpenAIChatWhole(reply *Reply, reader io.Reader) (*Response, error) {
+	body, err := io.ReadAll(reader)
 	if err != nil {
 		return nil, AsError(err)
 	}
-	switch trimmed := bytes.TrimSpace(body); {
-	case json.Valid(body):
-		return decodeOpenAIChatWhole(reply, trimmed)
-	case bytes.HasPrefix(trimmed, []byte("data:")), bytes.HasPrefix(trimmed, []byte("event:")), bytes.HasPrefix(trimmed, []byte(":")):
-		// A stream under a wrong content type.
-		return decodeOpenAIChatStream(reply, bytes.NewReader(body), delta)
-	case len(trimmed) == 0:
-		return nil, &Error{Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(), Retry: true, Message: "the reply is empty"}
-	default:
-		return nil, &Error{
-			Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(),
-			Message: "the reply is not JSON: " + quote(trimmed),
-			Next:    "Check the endpoint: it answered, but not as an API of this form does.",
-		}
+	body = validUTF8(bytes.TrimSpace(body))
+	if len(body) == 0 {
+		fault := reply.fault("the reply is empty")
+		fault.Retry = true
+		return nil, fault
 	}
-}
-
-func decodeOpenAIChatWhole(reply *Reply, body []byte) (*Response, error) {
+	if !json.Valid(body) {
+		fault := reply.fault("the reply is not JSON: " + quote(body))
+		fault.Next = wrongEndpoint
+		return nil, fault
+	}
 	value := json.Parse(body)
 	if fault := openAIChatFault(reply, value); fault != nil {
 		return nil, fault
 	}
-	whole := &assembly{done: true}
+	whole := &assembly{whole: true, done: true}
 	whole.add(value)
 	response := whole.result()
 	response.Raw = body
 	if len(whole.choices) == 0 {
-		return response, &Error{
-			Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(),
-			Message: "the reply holds no answer: " + quote(body),
-			Next:    "Check the endpoint: it answered, but not as an API of this form does.",
-		}
+		fault := reply.fault("the reply holds no answer: " + quote(body))
+		fault.Next = wrongEndpoint
+		return response, fault
 	}
 	return response, nil
 }
+
+const wrongEndpoint = "Check the endpoint: it answered, but not as an API of this form does."
 
 func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*Response, error) {
 	stream := eventStream{body: body}
@@ -168,15 +172,18 @@ func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*
 		if err != nil {
 			return pieces.result(), AsError(err)
 		}
-		if string(bytes.TrimSpace(data)) == "[DONE]" {
+		data = validUTF8(bytes.TrimSpace(data))
+		if string(data) == "[DONE]" {
 			pieces.done = true
 			continue
 		}
 		if !json.Valid(data) {
-			return pieces.result(), &Error{
-				Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(), Retry: true,
-				Message: "a piece of the stream is not JSON: " + quote(data),
+			if kind := string(name); len(data) == 0 || kind != "" && kind != "message" && kind != "error" {
+				continue // a sign of life, such as event: ping
 			}
+			fault := reply.fault("a piece of the stream is not JSON: " + quote(data))
+			fault.Retry = true
+			return pieces.result(), fault
 		}
 		value := json.Parse(data)
 		if fault := openAIChatFault(reply, value); fault != nil {
@@ -190,10 +197,9 @@ func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*
 	}
 	if len(pieces.choices) == 0 || !pieces.done && !pieces.finished() {
 		// Half an answer must not look like a whole one.
-		return pieces.result(), &Error{
-			Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(), Retry: true,
-			Message: "the stream ended before the answer was finished",
-		}
+		fault := reply.fault("the stream ended before the answer was finished")
+		fault.Retry = true
+		return pieces.result(), fault
 	}
 	return pieces.result(), nil
 }
@@ -201,20 +207,19 @@ func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*
 // Mappings.
 
 // openAIChatFault finds an error that came with status 200, in a whole reply
-// or in a piece of a stream. An empty or null error is none.
+// or in a piece of a stream. An error that says nothing is none: some send the
+// object beside every answer.
 func openAIChatFault(reply *Reply, value json.Value) error {
 	fault := value.Get("error")
 	if value.IsArray() {
 		fault = value.Get("0.error")
 	}
-	if (fault.IsObject() && fault.Raw != "{}") || text(fault) != "" {
+	said := text(fault) != ""
+	for _, field := range []string{"message", "code", "type"} {
+		said = said || fault.Get(field).Type == json.Number || text(fault.Get(field)) != ""
+	}
+	if said {
 		return errorIn(reply, value)
 	}
 	return nil
-}
-
-// isEventStream reports whether the reply says that it is a stream.
-func isEventStream(reply *Reply) bool {
-	mediaType, _, _ := strings.Cut(reply.Get("content-type"), ";")
-	return strings.EqualFold(strings.TrimSpace(mediaType), "text/event-stream")
 }
