@@ -9,6 +9,7 @@ import (
 	"maps"
 	"math/rand/v2"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"time"
@@ -35,11 +36,15 @@ type HostConfig struct {
 	Open func(context.Context) (core.Machine, error)
 	// Fetcher performs exchanges.
 	Fetcher Fetcher
-	// Timeout bounds a call, all attempts together. 0 means no bound.
+	// Timeout bounds a call, all attempts together, from when it has a
+	// machine. 0 means no bound.
 	Timeout time.Duration
+	// Longest bounds the arguments of a call, in bytes. 0 means no bound.
+	Longest int
 	// Warm machines are opened as calls come in at once, and kept when idle.
-	// At most Machines are opened, as those that are open have Calls in flight.
-	// Beyond that, calls wait. 0 means 1, 1 and no bound.
+	// At most Machines are open, more than Warm only as those that are open
+	// have Calls in flight. Beyond that, calls wait for their turn. 0 means 1,
+	// Warm and no bound.
 	Warm, Machines, Calls int
 	// Worn reports that a machine should be replaced once its calls have
 	// ended. Nil: never.
@@ -52,12 +57,16 @@ type HostConfig struct {
 // hands the results out. All concurrency between calls and machines is in this
 // file. A machine is a bulkhead: if it dies, its calls are answered with kind
 // internal, and no other call notices.
+//
+// Two locks are taken in this order: a slot's, then the host's.
 type Host struct {
 	config HostConfig
 
 	mu       sync.Mutex
-	berths   []*berth
-	vacancy  chan struct{} // closed and replaced when a place may be free
+	slots    []*slot         // that take calls
+	open     int             // machines, those that only finish their calls included
+	waiting  []chan struct{} // calls without a slot, the first come first
+	closed   bool
 	lastCall uint32
 }
 
@@ -68,24 +77,23 @@ func NewHost(config HostConfig) *Host {
 	if config.Log == nil {
 		config.Log = func(string) {}
 	}
-	return &Host{config: config, vacancy: make(chan struct{})}
+	return &Host{config: config}
 }
 
-// berth is one machine and its calls.
-type berth struct {
-	load int  // calls that were given this berth; guarded by Host.mu
-	gone bool // no new calls; guarded by Host.mu
+// slot is the place of one machine, and its calls.
+type slot struct {
+	load    int  // calls that were given this slot; guarded by Host.mu
+	retired bool // takes no new calls; guarded by Host.mu
 
 	mu      sync.Mutex   // held while the machine opens or steps
 	machine core.Machine // nil before the first call
-	fault   error        // why the machine is dead
-	flights map[core.ID]*flight
+	fault   error        // why the machine could not be opened, or is dead
+	died    bool         // it was alive once
+	calls   map[core.ID]*running
 }
 
-var errClosed = errors.New("the machine was closed")
-
-// flight is one call.
-type flight struct {
+// running is one call in flight.
+type running struct {
 	id       core.ID
 	deadline time.Time // zero: none
 	fetches  map[core.ID]context.CancelFunc
@@ -97,42 +105,40 @@ type flight struct {
 	news   chan struct{} // holds one token when text or result is there
 }
 
+var (
+	errCanceled = &provider.Error{Kind: provider.Canceled, Message: "the client canceled the call"}
+	errClosed   = &provider.Error{Kind: provider.Internal, Message: "the gateway is ending"}
+)
+
 // Call runs one tool call and returns its result, which is never nil. While it
 // runs, text receives the answer as it comes, in this goroutine, and never
-// after Call has returned; pieces that came while text was busy come as one.
-// When ctx ends, the call is canceled, its exchange aborted, and the result is
-// of kind canceled.
+// after Call has returned or ctx has ended; pieces that came while text was
+// busy come as one. When ctx ends, the call is canceled, its exchange aborted,
+// and the result is of kind canceled.
 func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text func(string)) *core.Result {
-	b, err := h.board(ctx)
-	if err != nil {
-		return core.Failure(0, errCanceled)
+	if most := h.config.Longest; most > 0 && len(arguments) > most {
+		return core.Failure(0, &provider.Error{
+			Kind:    provider.TooLarge,
+			Message: "arguments: got " + strconv.Itoa(len(arguments)) + " bytes, allowed: at most " + strconv.Itoa(most),
+		})
 	}
-	defer h.leave(b)
-
-	h.mu.Lock()
-	h.lastCall = max(1, h.lastCall+1)
-	id := core.CallID(h.lastCall)
-	h.mu.Unlock()
-
-	f := &flight{
-		id: id, news: make(chan struct{}, 1),
-		fetches: map[core.ID]context.CancelFunc{}, timers: map[core.ID]*time.Timer{},
+	s, r, fault := h.begin(ctx, &core.Call{
+		Tool: tool, Seed: rand.Uint64(), Deltas: text != nil,
+		TimeoutMS: h.config.Timeout.Milliseconds(), Arguments: arguments,
+	})
+	if fault != nil {
+		return core.Failure(0, fault)
 	}
-	if err := h.takeOff(ctx, b, f, &core.Call{
-		ID: id, Tool: tool, Seed: rand.Uint64(), Deltas: text != nil, Arguments: arguments,
-	}); err != nil {
-		return core.Failure(id, err)
-	}
+	defer h.release(s)
 	done := ctx.Done()
 	for {
 		select {
 		case <-done:
 			done = nil
-			text = nil
-			h.tell(b, &core.Cancel{ID: id, AtMS: now()})
-		case <-f.news:
-			piece, result := f.take()
-			if piece != "" && text != nil {
+			h.tell(s, &core.Cancel{ID: r.id, AtMS: now()})
+		case <-r.news:
+			piece, result := r.take()
+			if piece != "" && text != nil && ctx.Err() == nil {
 				text(piece)
 			}
 			if result != nil {
@@ -142,141 +148,212 @@ func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text fun
 	}
 }
 
-var errCanceled = &provider.Error{Kind: provider.Canceled, Message: "the client canceled the call"}
-
-// board finds a place for a call.
-func (h *Host) board(ctx context.Context) (*berth, error) {
+// begin finds a slot for a call and starts it on the slot's machine. Where the
+// machine has died meanwhile it finds another.
+func (h *Host) begin(ctx context.Context, event *core.Call) (*slot, *running, *provider.Error) {
 	for {
-		h.mu.Lock()
-		if b := h.place(); b != nil {
-			b.load++
-			h.mu.Unlock()
-			return b, nil
+		s, fault := h.acquire(ctx)
+		if fault != nil {
+			return nil, nil, fault
 		}
-		vacancy := h.vacancy
-		h.mu.Unlock()
-		select {
-		case <-vacancy:
-		case <-ctx.Done():
-			return nil, ctx.Err()
+		r, fault := h.start(ctx, s, event)
+		if r != nil {
+			return s, r, nil
+		}
+		h.release(s)
+		if fault != nil {
+			return nil, nil, fault
 		}
 	}
 }
 
-// place returns the berth for the next call, or nil where all are full.
-func (h *Host) place() *berth {
-	best := (*berth)(nil)
-	if len(h.berths) > 0 {
-		best = slices.MinFunc(h.berths, func(a, b *berth) int { return cmp.Compare(a.load, b.load) })
+// acquire gives a call a slot. Calls that find none wait in line.
+func (h *Host) acquire(ctx context.Context) (*slot, *provider.Error) {
+	h.mu.Lock()
+	defer h.mu.Unlock()
+	for first := true; ; first = false {
+		if h.closed {
+			return nil, errClosed
+		}
+		if !first || len(h.waiting) == 0 {
+			if s := h.place(); s != nil {
+				s.load++
+				return s, nil
+			}
+		}
+		turn := make(chan struct{})
+		h.waiting = append(h.waiting, turn)
+		h.mu.Unlock()
+		select {
+		case <-turn:
+			h.mu.Lock()
+		case <-ctx.Done():
+			h.mu.Lock()
+			if i := slices.Index(h.waiting, turn); i >= 0 {
+				h.waiting = slices.Delete(h.waiting, i, i+1)
+			} else {
+				h.next() // it was our turn: pass it on
+			}
+			return nil, errCanceled
+		}
 	}
-	full := best != nil && h.config.Calls > 0 && best.load >= h.config.Calls
+}
+
+// next lets the first call in line look for a slot.
+func (h *Host) next() {
+	if len(h.waiting) > 0 {
+		close(h.waiting[0])
+		h.waiting = h.waiting[1:]
+	}
+}
+
+// place returns the slot for the next call, or nil where all are full.
+func (h *Host) place() *slot {
+	best := (*slot)(nil)
+	if len(h.slots) > 0 {
+		best = slices.MinFunc(h.slots, func(a, b *slot) int { return cmp.Compare(a.load, b.load) })
+	}
+	full := best == nil || h.config.Calls > 0 && best.load >= h.config.Calls
 	switch {
-	case best == nil, best.load > 0 && len(h.berths) < h.config.Warm, full && len(h.berths) < h.config.Machines:
-		best = &berth{flights: map[core.ID]*flight{}}
-		h.berths = append(h.berths, best)
+	case best != nil && best.load == 0:
+	case h.open < h.config.Warm, full && h.open < h.config.Machines:
+		best = &slot{calls: map[core.ID]*running{}}
+		h.slots = append(h.slots, best)
+		h.open++
 	case full:
 		return nil
 	}
 	return best
 }
 
-// leave gives a place back, and lets go of a machine that is not kept.
-func (h *Host) leave(b *berth) {
-	b.mu.Lock()
-	worn := b.fault != nil || h.config.Worn != nil && b.machine != nil && h.config.Worn(b.machine)
-	b.mu.Unlock()
+// release gives a slot back, and lets go of a machine that is not kept.
+func (h *Host) release(s *slot) {
+	s.mu.Lock()
+	worn := s.fault != nil || h.config.Worn != nil && s.machine != nil && h.config.Worn(s.machine)
+	s.mu.Unlock()
 	h.mu.Lock()
-	b.load--
-	if !b.gone && (worn || b.load == 0 && len(h.berths) > h.config.Warm) {
-		b.gone = true
-		h.berths = slices.DeleteFunc(h.berths, func(other *berth) bool { return other == b })
+	s.load--
+	if worn || h.closed || s.load == 0 && h.open > h.config.Warm {
+		h.retire(s)
 	}
-	last := b.gone && b.load == 0
-	close(h.vacancy)
-	h.vacancy = make(chan struct{})
+	last := s.retired && s.load == 0
+	if last {
+		h.open--
+	}
+	h.next()
 	h.mu.Unlock()
 	if last {
-		b.close()
+		s.close()
 	}
 }
 
-// Close closes the idle machines. Calls in flight go on; their machines are
-// closed as they end.
+// retire keeps new calls from a slot.
+func (h *Host) retire(s *slot) {
+	s.retired = true
+	h.slots = slices.DeleteFunc(h.slots, func(other *slot) bool { return other == s })
+}
+
+// Close closes the idle machines and refuses new calls. Calls in flight go on;
+// their machines are closed as they end.
 func (h *Host) Close() {
 	h.mu.Lock()
-	berths := h.berths
-	h.berths = nil
-	for _, b := range berths {
-		b.gone = true
+	h.closed = true
+	var idle []*slot
+	for _, s := range slices.Clone(h.slots) {
+		if s.load == 0 {
+			idle = append(idle, s)
+			h.retire(s)
+			h.open--
+		}
 	}
-	idle := slices.DeleteFunc(berths, func(b *berth) bool { return b.load > 0 })
+	for len(h.waiting) > 0 {
+		h.next()
+	}
 	h.mu.Unlock()
-	for _, b := range idle {
-		b.close()
+	for _, s := range idle {
+		s.close()
 	}
 }
 
-func (b *berth) close() {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if closer, ok := b.machine.(io.Closer); ok {
+func (s *slot) close() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if closer, ok := s.machine.(io.Closer); ok {
 		_ = closer.Close() // nothing is lost: the machine has no calls
 	}
-	b.machine, b.fault = nil, errClosed
+	s.machine, s.fault = nil, errClosed
 }
 
-// takeOff opens the berth's machine if need be, and starts the call on it.
-func (h *Host) takeOff(ctx context.Context, b *berth, f *flight, event *core.Call) *provider.Error {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.machine == nil && b.fault == nil {
+// start opens the slot's machine if need be, and starts the call on it. Where
+// the machine is dead it returns nothing.
+func (h *Host) start(ctx context.Context, s *slot, event *core.Call) (*running, *provider.Error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.machine == nil && s.fault == nil {
 		// Other calls wait for this machine too: it does not end with this one.
-		b.machine, b.fault = h.config.Open(context.WithoutCancel(ctx))
-	}
-	if b.fault != nil {
-		var fault *provider.Error
-		if !errors.As(b.fault, &fault) {
-			fault = &provider.Error{Kind: provider.Internal, Message: b.fault.Error()}
-		}
-		return fault
+		s.machine, s.fault = h.config.Open(context.WithoutCancel(ctx))
 	}
 	if ctx.Err() != nil {
-		return errCanceled
+		return nil, errCanceled
+	}
+	if s.died {
+		return nil, nil
+	}
+	if s.fault != nil {
+		var fault *provider.Error
+		if !errors.As(s.fault, &fault) {
+			fault = &provider.Error{Kind: provider.Internal, Message: s.fault.Error()}
+		}
+		return nil, fault
+	}
+	h.mu.Lock()
+	h.lastCall = max(1, h.lastCall+1)
+	event.ID = core.CallID(h.lastCall)
+	h.mu.Unlock()
+	r := &running{
+		id: event.ID, news: make(chan struct{}, 1),
+		fetches: map[core.ID]context.CancelFunc{}, timers: map[core.ID]*time.Timer{},
 	}
 	// The call's time begins here: a machine that had to be compiled is not
 	// the provider's delay.
 	event.AtMS = now()
 	if h.config.Timeout > 0 {
-		f.deadline = time.Now().Add(h.config.Timeout)
+		r.deadline = time.Now().Add(h.config.Timeout)
 	}
-	b.flights[f.id] = f
-	h.step(b, event)
-	return nil
+	s.calls[r.id] = r
+	h.step(s, event)
+	return r, nil
 }
 
-// tell hands an event to the machine of a berth.
-func (h *Host) tell(b *berth, event core.Event) {
-	b.mu.Lock()
-	defer b.mu.Unlock()
-	if b.fault == nil {
-		h.step(b, event)
+// tell hands an event to the machine of a slot.
+func (h *Host) tell(s *slot, event core.Event) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fault == nil {
+		h.step(s, event)
 	}
 }
 
-// step performs one Step and its effects. The berth is locked: nothing here
+// step performs one Step and its effects. The slot is locked: nothing here
 // waits for anything.
-func (h *Host) step(b *berth, event core.Event) {
-	effects, err := stepSafely(b.machine, event)
+func (h *Host) step(s *slot, event core.Event) {
+	effects, err := stepSafely(s.machine, event)
 	for _, effect := range effects {
-		h.perform(b, effect)
+		h.perform(s, effect)
 	}
 	if err == nil {
 		return
 	}
 	h.config.Log("a machine died: " + err.Error())
-	b.fault = err
-	for _, id := range slices.Sorted(maps.Keys(b.flights)) {
-		h.land(b, core.Failure(id, &provider.Error{
+	s.fault, s.died = err, true
+	h.mu.Lock()
+	h.retire(s)
+	h.mu.Unlock()
+	for _, id := range slices.Sorted(maps.Keys(s.calls)) {
+		for _, abort := range s.calls[id].fetches {
+			abort() // nobody will read them
+		}
+		h.finish(s, core.Failure(id, &provider.Error{
 			Kind: provider.Internal, Message: "the machine that carried this call died",
 			Next: "Try again: a fresh one takes its place.",
 		}))
@@ -295,28 +372,28 @@ func stepSafely(machine core.Machine, event core.Event) (effects []core.Effect, 
 }
 
 // perform does what the machine wants done.
-func (h *Host) perform(b *berth, effect core.Effect) {
+func (h *Host) perform(s *slot, effect core.Effect) {
 	switch effect := effect.(type) {
 	case *core.Fetch:
-		if f := b.flights[effect.ID.Call()]; f != nil {
-			h.fetch(b, f, effect)
+		if r := s.calls[effect.ID.Call()]; r != nil {
+			h.fetch(s, r, effect)
 		}
 	case *core.Abort:
-		if f := b.flights[effect.ID.Call()]; f != nil {
-			f.abort(effect.ID)
+		if r := s.calls[effect.ID.Call()]; r != nil {
+			r.abort(effect.ID)
 		}
 	case *core.Timer:
-		if f := b.flights[effect.ID.Call()]; f != nil {
-			f.timers[effect.ID] = time.AfterFunc(time.Duration(effect.AfterMS)*time.Millisecond, func() {
-				h.tell(b, &core.Fire{ID: effect.ID, AtMS: now()})
+		if r := s.calls[effect.ID.Call()]; r != nil {
+			r.timers[effect.ID] = time.AfterFunc(time.Duration(effect.AfterMS)*time.Millisecond, func() {
+				h.tell(s, &core.Fire{ID: effect.ID, AtMS: now()})
 			})
 		}
 	case *core.Delta:
-		if f := b.flights[effect.ID]; f != nil {
-			f.add(effect.Text, nil)
+		if r := s.calls[effect.ID]; r != nil {
+			r.add(effect.Text, nil)
 		}
 	case *core.Result:
-		h.land(b, effect)
+		h.finish(s, effect)
 	case *core.Log:
 		h.config.Log(effect.Text)
 	case *core.Manifest: // nobody asked
@@ -327,87 +404,99 @@ func (h *Host) perform(b *berth, effect core.Effect) {
 // result: a reply that was read to its end leaves a connection to use again.
 const lastBytes = time.Second
 
-// land ends a flight with its result.
-func (h *Host) land(b *berth, result *core.Result) {
-	f := b.flights[result.ID]
-	if f == nil {
+// finish ends a call with its result.
+func (h *Host) finish(s *slot, result *core.Result) {
+	r := s.calls[result.ID]
+	if r == nil {
 		return
 	}
-	delete(b.flights, result.ID)
-	for _, timer := range f.timers {
+	delete(s.calls, result.ID)
+	for _, timer := range r.timers {
 		timer.Stop()
 	}
-	for _, abort := range f.fetches {
+	for _, abort := range r.fetches {
 		time.AfterFunc(lastBytes, abort)
 	}
-	f.add("", result)
+	r.add("", result)
 }
 
 // fetch starts an exchange.
-func (h *Host) fetch(b *berth, f *flight, effect *core.Fetch) {
-	ctx, abort := context.WithCancel(context.Background())
-	if !f.deadline.IsZero() {
-		ctx, abort = context.WithDeadline(context.Background(), f.deadline)
+func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
+	var ctx context.Context
+	var abort context.CancelFunc
+	if r.deadline.IsZero() {
+		ctx, abort = context.WithCancel(context.Background())
+	} else {
+		ctx, abort = context.WithDeadline(context.Background(), r.deadline)
 	}
-	f.fetches[effect.ID] = abort
+	r.fetches[effect.ID] = abort
+	tell := func(event core.Event) {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		if s.fault == nil && s.calls[r.id] == r {
+			h.step(s, event)
+		}
+	}
 	go func() {
 		defer abort()
+		ended := false
 		h.config.Fetcher.Fetch(ctx, effect, func(event core.Event) {
-			at := now()
+			if ended {
+				return
+			}
 			switch event := event.(type) {
 			case *core.Head:
-				event.ID, event.AtMS = effect.ID, at
+				event.ID, event.AtMS = effect.ID, now()
 			case *core.Chunk:
-				event.ID, event.AtMS = effect.ID, at
+				event.ID, event.AtMS = effect.ID, now()
 			case *core.End:
-				event.ID, event.AtMS = effect.ID, at
+				event.ID, event.AtMS, ended = effect.ID, now(), true
 			case *core.Fail:
-				event.ID, event.AtMS = effect.ID, at
+				event.ID, event.AtMS, ended = effect.ID, now(), true
 			default:
 				return
 			}
-			b.mu.Lock()
-			defer b.mu.Unlock()
-			if b.fault == nil && b.flights[f.id] == f {
-				h.step(b, event)
-			}
+			tell(event)
 		})
-		b.mu.Lock()
-		defer b.mu.Unlock()
-		delete(f.fetches, effect.ID)
+		if !ended {
+			tell(&core.Fail{ID: effect.ID, AtMS: now(), Kind: provider.Internal, Reason: "the exchange ended without an end"})
+		}
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		delete(r.fetches, effect.ID)
 	}()
 }
 
-func (f *flight) abort(id core.ID) {
-	if abort := f.fetches[id]; abort != nil {
+func (r *running) abort(id core.ID) {
+	if abort := r.fetches[id]; abort != nil {
 		abort()
 	}
-	if timer := f.timers[id]; timer != nil {
+	if timer := r.timers[id]; timer != nil {
 		timer.Stop()
 	}
 }
 
 // add leaves text or the result for the caller to take.
-func (f *flight) add(text string, result *core.Result) {
-	f.mu.Lock()
-	f.text.WriteString(text)
+func (r *running) add(text string, result *core.Result) {
+	r.mu.Lock()
+	r.text.WriteString(text)
 	if result != nil {
-		f.result = result
+		r.result = result
 	}
-	f.mu.Unlock()
+	r.mu.Unlock()
 	select {
-	case f.news <- struct{}{}:
+	case r.news <- struct{}{}:
 	default:
 	}
 }
 
 // take returns what was added since the last time.
-func (f *flight) take() (string, *core.Result) {
-	f.mu.Lock()
-	defer f.mu.Unlock()
-	text := f.text.String()
-	f.text.Reset()
-	return text, f.result
+func (r *running) take() (string, *core.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := r.text.String()
+	r.text.Reset()
+	return text, r.result
 }
 
 func now() int64 { return time.Now().UnixMilli() }

@@ -384,7 +384,7 @@ func TestWorn(t *testing.T) {
 		}
 		f.want(-1, -1, -1)
 	})
-	bubble(t, "drained", HostConfig{Worn: worn}, func(t *testing.T, host *Host, f *fleet) {
+	bubble(t, "drained", HostConfig{Worn: worn, Machines: 2}, func(t *testing.T, host *Host, f *fleet) {
 		long, short := launch(t.Context(), host, "10s", nil), launch(t.Context(), host, "1s", nil)
 		f.want(2)
 		wantKind(t, short, "")
@@ -395,6 +395,16 @@ func TestWorn(t *testing.T) {
 		f.want(-1, 1)
 		wantKind(t, next, "")
 		f.want(-1, 0)
+	})
+	// A machine that only finishes its calls counts: its memory is still taken.
+	bubble(t, "no more at once than Machines", HostConfig{Worn: worn}, func(t *testing.T, host *Host, f *fleet) {
+		long, short := launch(t.Context(), host, "10s", nil), launch(t.Context(), host, "1s", nil)
+		wantKind(t, short, "")
+		next := launch(t.Context(), host, "1s", nil)
+		f.want(1)
+		wantKind(t, long, "")
+		f.want(-1, 1)
+		wantKind(t, next, "")
 	})
 }
 

@@ -9,6 +9,7 @@ import (
 	"io"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 	"unicode/utf8"
 
@@ -40,62 +41,63 @@ const (
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	session := &stdioSession{server: s, out: out, calls: map[string]context.CancelFunc{}}
+	session := &stdioSession{server: s, out: out, stop: stop, calls: map[string]context.CancelFunc{}}
 	lines := make(chan error, 1)
 	go func() { lines <- session.read(ctx, in) }()
 	var err error
 	select {
 	case err = <-lines:
 	case <-ctx.Done():
-		return nil
+		return session.writeError()
 	}
 	drained := make(chan struct{})
 	go func() { session.running.Wait(); close(drained) }()
 	select {
 	case <-drained:
-	case <-time.After(drainGrace):
 	case <-ctx.Done():
+	case <-time.After(drainGrace):
+		s.host.config.Log("the client is gone; calls that still ran were given up")
 	}
-	stop()
 	return errors.Join(err, session.writeError())
 }
 
 // stdioSession is the conversation with one client.
 type stdioSession struct {
 	server  *Server
+	stop    context.CancelFunc // ends the session
 	running sync.WaitGroup
 
 	mu    sync.Mutex
 	calls map[string]context.CancelFunc // by the id's bytes
 	last  int64                         // ids that mcp-go sees
 
-	writing sync.Mutex
+	writing sync.Mutex // may be held for as long as the client does not read
 	out     io.Writer
-	broken  error
+	broken  atomic.Pointer[error] // why out is of no use any more
 }
 
 // read takes lines until in ends.
 func (s *stdioSession) read(ctx context.Context, in io.Reader) error {
 	reader := bufio.NewReaderSize(in, 64<<10)
-	first := true
-	for {
+	for first := true; ; first = false {
 		line, err := readLine(reader)
+		if ctx.Err() != nil {
+			return nil
+		}
 		if first {
-			line, first = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf")), false
+			line = bytes.TrimPrefix(line, []byte("\xef\xbb\xbf"))
 		}
 		if line = bytes.TrimSpace(line); len(line) > 0 {
 			s.message(ctx, line)
 		}
-		switch {
-		case err == errLineTooLong:
+		if errors.Is(err, errLineTooLong) {
 			s.fail("null", mcp.INVALID_REQUEST, "the message is longer than "+strconv.Itoa(lineLimit>>20)+" MB")
-		case err == io.EOF:
-			return nil
-		case err != nil:
-			return err
 		}
-		if s.writeError() != nil {
+		switch {
+		case errors.Is(err, io.EOF):
 			return nil
+		case err != nil && err != errLineTooLong:
+			return err
 		}
 	}
 }
@@ -112,9 +114,9 @@ func readLine(reader *bufio.Reader) (line []byte, err error) {
 				_, err = reader.ReadSlice('\n')
 			}
 			if err == nil {
-				err = errLineTooLong
+				return nil, errLineTooLong
 			}
-			return nil, err
+			return nil, errors.Join(errLineTooLong, err)
 		}
 		line = append(line, piece...)
 		if err != bufio.ErrBufferFull {
@@ -202,7 +204,7 @@ func (s *stdioSession) message(ctx context.Context, line []byte) {
 	case e.id == "" && e.method == string(mcp.MethodNotificationCancelled):
 		s.cancel(e.params)
 	case e.id == "":
-		s.server.protocol.HandleMessage(ctx, line)
+		s.server.protocol.HandleMessage(ctx, s.stub(e, e.params))
 	case e.method == string(mcp.MethodToolsCall):
 		s.call(ctx, e)
 	default:
@@ -218,13 +220,17 @@ func usableID(id string) string {
 	return id
 }
 
-// stub is the message for mcp-go, under an id of ours: it reads numbers as
-// floating point and would confuse large ones.
+// stub is the message for mcp-go, with nothing but what was read of it, and
+// under an id of ours: mcp-go takes names in any case, and reads numbers as
+// floating point, which confuses large ones.
 func (s *stdioSession) stub(e envelope, params string) []byte {
-	s.mu.Lock()
-	s.last++
-	id := s.last
-	s.mu.Unlock()
+	id := ""
+	if e.id != "" {
+		s.mu.Lock()
+		s.last++
+		id = `"id":` + strconv.FormatInt(s.last, 10) + `,`
+		s.mu.Unlock()
+	}
 	if params == "" {
 		params = "{}"
 	}
@@ -232,7 +238,7 @@ func (s *stdioSession) stub(e envelope, params string) []byte {
 	if err != nil {
 		method = []byte(`""`) // a string is always JSON
 	}
-	return []byte(`{"jsonrpc":"2.0","id":` + strconv.FormatInt(id, 10) + `,"method":` + string(method) + `,"params":` + params + `}`)
+	return []byte(`{"jsonrpc":"2.0",` + id + `"method":` + string(method) + `,"params":` + params + `}`)
 }
 
 // call runs one tool call in a goroutine.
@@ -355,17 +361,22 @@ func (s *stdioSession) reply(id, name string, value []byte) {
 	s.write(append(message, '}'))
 }
 
-// write writes one message whole.
+// write writes one message whole. A session that cannot write ends.
 func (s *stdioSession) write(message []byte) {
 	s.writing.Lock()
 	defer s.writing.Unlock()
-	if s.broken == nil {
-		_, s.broken = s.out.Write(append(message, '\n'))
+	if s.broken.Load() != nil {
+		return
+	}
+	if _, err := s.out.Write(append(message, '\n')); err != nil {
+		s.broken.Store(&err)
+		s.stop()
 	}
 }
 
 func (s *stdioSession) writeError() error {
-	s.writing.Lock()
-	defer s.writing.Unlock()
-	return s.broken
+	if err := s.broken.Load(); err != nil {
+		return *err
+	}
+	return nil
 }

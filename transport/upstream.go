@@ -6,6 +6,7 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"errors"
+	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -27,6 +28,8 @@ type UpstreamConfig struct {
 	Secrets map[string]string
 	// UserAgent names the program to providers.
 	UserAgent string
+	// Longest bounds a reply's body, in bytes, decompressed. 0 means no bound.
+	Longest int64
 }
 
 // Upstream performs exchanges with providers over HTTP. It puts in the
@@ -36,6 +39,7 @@ type Upstream struct {
 	origins   map[string]map[string]bool // origin -> names of credentials
 	secrets   map[string]string
 	userAgent string
+	longest   int64
 }
 
 // NewUpstream returns an upstream with connections of its own.
@@ -53,6 +57,7 @@ func NewUpstream(config UpstreamConfig) *Upstream {
 		origins:   map[string]map[string]bool{},
 		secrets:   config.Secrets,
 		userAgent: config.UserAgent,
+		longest:   config.Longest,
 	}
 	for _, row := range config.Providers {
 		endpoint, err := url.Parse(row.Endpoint)
@@ -98,8 +103,12 @@ func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.
 	}
 	tell(head)
 	buffer := make([]byte, firstBuffer)
-	for {
+	for length := int64(0); ; {
 		n, err := reply.Body.Read(buffer)
+		if length += int64(n); u.longest > 0 && length > u.longest {
+			tell(&core.Fail{Kind: provider.TooLarge, Reason: fmt.Sprintf("the reply is longer than %d MB", u.longest>>20), Next: "Ask for less at once."})
+			return
+		}
 		if n > 0 {
 			tell(&core.Chunk{Body: buffer[:n]})
 		}
@@ -170,17 +179,20 @@ func failure(ctx context.Context, err error, host string, begun bool) *core.Fail
 		authority   x509.UnknownAuthorityError
 		record      tls.RecordHeaderError
 		network     net.Error
+		op          *net.OpError
 	)
 	switch {
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &core.Fail{Kind: provider.Timeout, Reason: "no complete answer within the time allowed"}
 	case ctx.Err() != nil:
 		return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+	case errors.As(err, &op) && op.Op == "proxyconnect":
+		return &core.Fail{Kind: provider.Network, Reason: "the proxy could not be reached", Next: "Check the proxy that is set for this server.", Retry: true}
 	case errors.As(err, &dns):
 		return &core.Fail{Kind: provider.Network, Reason: "the host " + host + " was not found", Retry: dns.IsTemporary}
 	case errors.As(err, &certificate), errors.As(err, &authority):
 		return &core.Fail{Kind: provider.Network, Reason: "the certificate of " + host + " is not trusted"}
-	case errors.As(err, &record):
+	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		return &core.Fail{Kind: provider.Network, Reason: host + " does not speak TLS on this port", Next: "Check whether the endpoint is http or https."}
 	case errors.Is(err, syscall.ECONNREFUSED):
 		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + host + " was refused", Retry: true}

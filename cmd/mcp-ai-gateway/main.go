@@ -81,6 +81,9 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 			return 1
 		}
 		return 0
+	case command == "off", command == "auto", command == "required":
+		log(fmt.Sprintf("write --sandbox=%s; see mcp-ai-gateway --help", command))
+		return 2
 	case command != "":
 		log(fmt.Sprintf("there is no command %q; see mcp-ai-gateway --help", command))
 		return 2
@@ -109,8 +112,10 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 			Providers: settings.config.Providers,
 			Secrets:   settings.secrets,
 			UserAgent: "mcp-ai-gateway/" + version(),
+			Longest:   int64(box.longest),
 		}),
 		Timeout:  settings.timeout,
+		Longest:  box.longest,
 		Warm:     box.warm,
 		Machines: box.machines,
 		Calls:    box.calls,

@@ -5,7 +5,9 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/wasm"
@@ -18,13 +20,16 @@ type sandbox struct {
 	log      func(string)
 
 	warm, machines, calls int // for transport.HostConfig
+	longest               int // arguments or reply, bytes
 
 	ready  chan struct{} // closed when the module is compiled, or cannot be
 	module *wasm.Module
 	err    error
 
-	deaths atomic.Int32 // of guests
-	told   atomic.Bool  // stderr knows that auto fell back
+	told atomic.Bool // stderr knows that auto fell back
+
+	mu     sync.Mutex
+	deaths []time.Time // of the latest guests, at most patience
 }
 
 const (
@@ -35,8 +40,11 @@ const (
 	// wornMemory is the linear memory, in bytes, at which a guest is replaced:
 	// WebAssembly memory never shrinks.
 	wornMemory = 32 << 20
-	// patience is how many deaths of guests auto bears before it goes native.
+	// patience is how many deaths of guests in a minute make auto go native.
 	patience = 3
+	// What a call may bring and get, in bytes: a guest needs up to six times
+	// as much of its 64 MiB, and its death would cost other calls.
+	longestNative, longestGuest = 64 << 20, 8 << 20
 )
 
 // newSandbox begins to compile the module, if it is wanted, and returns at
@@ -46,11 +54,11 @@ func newSandbox(settings *settings, log func(string)) *sandbox {
 	if settings.sandbox == "off" {
 		// One engine steps at a time: as many as there are processors.
 		s.warm = runtime.GOMAXPROCS(0)
-		s.machines, s.calls = s.warm, math.MaxInt
+		s.machines, s.calls, s.longest = s.warm, math.MaxInt, longestNative
 		close(s.ready)
 		return s
 	}
-	s.warm, s.machines, s.calls = 1, guestCount, guestCalls
+	s.warm, s.machines, s.calls, s.longest = 1, guestCount, guestCalls, longestGuest
 	go func() {
 		defer close(s.ready)
 		binary, err := module.Reactor()
@@ -94,14 +102,14 @@ func (s *sandbox) guest(ctx context.Context) (core.Machine, error) {
 	if s.err != nil {
 		return nil, s.err
 	}
-	if s.settings.sandbox == "auto" && s.deaths.Load() >= patience {
-		return nil, fmt.Errorf("%d guests died", patience)
+	if s.settings.sandbox == "auto" && s.failing() {
+		return nil, fmt.Errorf("%d guests died within a minute", patience)
 	}
 	machine, err := s.module.New(ctx)
 	if err != nil {
 		return nil, err
 	}
-	guest := &guest{Machine: machine, deaths: &s.deaths}
+	guest := &guest{Machine: machine, sandbox: s}
 	if _, err := guest.Step(s.configure("wasm")); err != nil {
 		return nil, err
 	}
@@ -130,16 +138,31 @@ func (s *sandbox) close() {
 	}
 }
 
-// guest is a machine that counts its death.
+// died notes the death of a guest.
+func (s *sandbox) died() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.deaths = append(s.deaths, time.Now())
+	s.deaths = s.deaths[max(0, len(s.deaths)-patience):]
+}
+
+// failing reports whether guests die too often.
+func (s *sandbox) failing() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.deaths) == patience && time.Since(s.deaths[0]) < time.Minute
+}
+
+// guest is a machine that tells of its death.
 type guest struct {
 	*wasm.Machine
-	deaths *atomic.Int32
+	sandbox *sandbox
 }
 
 func (g *guest) Step(event core.Event) ([]core.Effect, error) {
 	effects, err := g.Machine.Step(event)
 	if err != nil {
-		g.deaths.Add(1)
+		g.sandbox.died()
 	}
 	return effects, err
 }

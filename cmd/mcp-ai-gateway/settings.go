@@ -2,11 +2,11 @@ package main
 
 import (
 	"fmt"
-	"net"
 	"net/url"
 	"strconv"
 	"strings"
 	"time"
+	"unicode"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
@@ -42,7 +42,10 @@ func readSettings(getenv func(string) string, sandbox string) *settings {
 		},
 		secrets: map[string]string{apiKey: env("API_KEY")},
 		timeout: defaultTimeout,
-		sandbox: sandbox,
+		sandbox: strings.TrimSpace(sandbox),
+	}
+	if strings.ContainsFunc(s.secrets[apiKey], unicode.IsControl) {
+		s.faults = append(s.faults, "API_KEY: holds a line break or another control character, which no key does")
 	}
 	switch s.config.Output {
 	case "", core.OutputText, core.OutputStructured, core.OutputRaw:
@@ -81,10 +84,13 @@ func (s *settings) row(endpoint string) provider.Row {
 		return row
 	}
 	address, err := url.Parse(endpoint)
-	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" {
-		s.wrong("API_ENDPOINT", endpoint, "a URL such as "+openAI)
+	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.User != nil {
+		// What stands there is not repeated: it may be a key, put in the wrong place.
+		s.faults = append(s.faults, "API_ENDPOINT: allowed: a URL that begins with https:// or http://, without a name or password, such as "+openAI)
 		return row
 	}
+	address.Fragment = ""
+	address.Host = strings.ToLower(address.Host)
 	address.Path = strings.TrimSuffix(strings.TrimRight(address.Path, "/"), "/chat/completions")
 	official := address.Host == "api.openai.com"
 	if official && address.Path == "" {
@@ -93,8 +99,8 @@ func (s *settings) row(endpoint string) provider.Row {
 	row.Endpoint = address.String()
 	if !official {
 		row.Name, row.MaxTokens = address.Host, ""
-		if host := net.ParseIP(address.Hostname()); s.secrets[apiKey] == "" && (address.Hostname() == "localhost" || host.IsLoopback()) {
-			row.Credential = provider.Credential{} // a local server wants no key
+		if s.secrets[apiKey] == "" {
+			row.Credential = provider.Credential{} // many servers of one's own want none
 		}
 	}
 	return row

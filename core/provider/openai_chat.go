@@ -88,7 +88,7 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 	}
 	return HTTPRequest{
 		Method: "POST",
-		URL:    row.Endpoint + "/chat/completions",
+		URL:    row.at("/chat/completions"),
 		Header: []Field{{"content-type", "application/json"}},
 		Body:   body,
 	}, adjusted, nil

@@ -27,13 +27,23 @@ type Row struct {
 	// Form is the wire form, a key of [Translators].
 	Form string `json:"form"`
 	// Endpoint is the base URL without a trailing slash, such as
-	// https://api.openai.com/v1. The form appends its own path.
+	// https://api.openai.com/v1. The form appends its own path, in front of a
+	// query.
 	Endpoint string `json:"endpoint"`
 	// Credential says which secret goes where. The core never sees a secret.
 	Credential Credential `json:"credential,omitzero"`
 	// MaxTokens is the wire name of max_tokens where it is another one.
 	// OpenAI's newer models refuse max_tokens, other servers know nothing else.
 	MaxTokens string `json:"max_tokens,omitempty"`
+}
+
+// at is the URL of a path below the endpoint.
+func (r *Row) at(path string) string {
+	base, query, queried := strings.Cut(r.Endpoint, "?")
+	if queried {
+		path += "?" + query
+	}
+	return base + path
 }
 
 // Credential names a secret that the host holds, and its place in a request.

@@ -66,9 +66,9 @@ func TestAuto(t *testing.T) {
 	}
 }
 
-// TestGuestDies: an answer that does not fit into a guest's memory costs that
-// call and no other. Where the sandbox is required there is always another
-// guest; auto runs natively after the third death.
+// TestGuestDies: answers that together do not fit into a guest's memory cost
+// the calls of that guest and no other. Where the sandbox is required there is
+// always another guest; auto runs natively after the third death.
 func TestGuestDies(t *testing.T) {
 	for _, test := range []struct {
 		on         target
@@ -82,13 +82,31 @@ func TestGuestDies(t *testing.T) {
 				if completion := readMeta(t, result.Meta).Completion; completion == nil || completion.Gateway.Target != "wasm" {
 					t.Errorf("after %d deaths the completion is %+v", death, completion)
 				}
-				result, err := p.ask(timeLimit(t), question{model: "imitated?size=33554432", text: "Everything!"})
-				if err != nil {
-					t.Fatal(err)
+				kinds := make(chan string)
+				for range 5 {
+					go func() {
+						result, err := p.ask(timeLimit(t), question{model: "imitated?size=8000000", text: "Everything!"})
+						if err != nil {
+							kinds <- err.Error()
+						} else if fault := readMeta(t, result.Meta).Error; fault != nil {
+							kinds <- fault.Kind
+						} else {
+							kinds <- ""
+						}
+					}()
 				}
-				fault := readMeta(t, result.Meta).Error
-				if !result.IsError || fault == nil || fault.Kind != "internal" {
-					t.Fatalf("32 MiB of answer give %+v: %.200s", fault, textOf(t, result, 0))
+				died := 0
+				for range 5 {
+					switch kind := <-kinds; kind {
+					case "": // it was done before the guest died
+					case "internal":
+						died++
+					default:
+						t.Errorf("8 MB of answer give %s", kind)
+					}
+				}
+				if died == 0 {
+					t.Fatal("no guest died of 40 MB of answers")
 				}
 			}
 			result := p.answerTo(t, question{text: "And now?"})
@@ -105,4 +123,25 @@ func TestGuestDies(t *testing.T) {
 			}
 		})
 	}
+}
+
+// TestTooLarge: what is longer than a machine can bear is refused, and costs
+// no machine.
+func TestTooLarge(t *testing.T) {
+	onBoth(t, func(t *testing.T, on target) {
+		size := "67108864" // the most that the imitation makes; JSON around it goes beyond 64 MiB
+		if on.title == sandbox.title {
+			size = "8388608"
+		}
+		p := connect(t, on, versions[0], endpoint)
+		result, err := p.ask(timeLimit(t), question{model: "imitated?size=" + size, text: "Everything!"})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if fault := readMeta(t, result.Meta).Error; fault == nil || fault.Kind != "too_large" {
+			t.Errorf("it gives %+v: %.200s", fault, textOf(t, result, 0))
+		}
+		p.answerTo(t, question{text: "Still there?"})
+		p.end(t)
+	})
 }
