@@ -42,7 +42,7 @@ func Deadline(now time.Time, wait time.Duration, text string) (time.Time, bool) 
 func Names(counts map[string]int) []string {
 	names := slices.Sorted(maps.Keys(counts))
 	names = append(names, slices.SortedFunc(maps.Keys[map[string]int](words), cmp.Compare[string])...)
-	numbers := slices.SortedStableFunc((maps.Values(counts)), cmp.Compare)
+	numbers := slices.SortedStableFunc(maps.Values(counts), cmp.Compare)
 	for i := range names {
 		names[i] = fmt.Sprint(names[i], len(numbers), counts)
 	}
