@@ -67,7 +67,9 @@ func TestDeadMachineTakesCalls(t *testing.T) {
 		}
 		busy := launch(t.Context(), host, "0s text", func(string) { time.Sleep(time.Minute) })
 		time.Sleep(time.Second)
+		f.mu.Lock()
 		f.make = relay
+		f.mu.Unlock()
 		wantKind(t, launch(t.Context(), host, "0s", nil), "")
 		<-busy
 	})
