@@ -46,6 +46,9 @@ type HostConfig struct {
 	// have Calls in flight. Beyond that, calls wait for their turn. 0 means 1,
 	// Warm and no bound.
 	Warm, Machines, Calls int
+	// Secrets are the credentials, by name, that no result, progress or log
+	// line may show, in whatever encoding somebody echoes them.
+	Secrets map[string]string
 	// Worn reports that a machine should be replaced once its calls have
 	// ended. Nil: never.
 	Worn func(core.Machine) bool
@@ -60,7 +63,8 @@ type HostConfig struct {
 //
 // Two locks are taken in this order: a slot's, then the host's.
 type Host struct {
-	config HostConfig
+	config   HostConfig
+	redactor *redactor
 
 	mu       sync.Mutex
 	slots    []*slot         // that take calls
@@ -74,10 +78,14 @@ type Host struct {
 func NewHost(config HostConfig) *Host {
 	config.Warm = max(config.Warm, 1)
 	config.Machines = max(config.Machines, config.Warm)
-	if config.Log == nil {
-		config.Log = func(string) {}
+	redactor := newRedactor(config.Secrets)
+	log := config.Log
+	config.Log = func(text string) {
+		if log != nil {
+			log(redactor.text(text))
+		}
 	}
-	return &Host{config: config}
+	return &Host{config: config, redactor: redactor}
 }
 
 // slot is the place of one machine, and its calls.
@@ -116,6 +124,12 @@ var (
 // busy come as one. When ctx ends, the call is canceled, its exchange aborted,
 // and the result is of kind canceled.
 func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text func(string)) *core.Result {
+	result := h.call(ctx, tool, arguments, text)
+	result.Body = h.redactor.bytes(result.Body)
+	return result
+}
+
+func (h *Host) call(ctx context.Context, tool string, arguments []byte, text func(string)) *core.Result {
 	if most := h.config.Longest; most > 0 && len(arguments) > most {
 		return core.Failure(0, &provider.Error{
 			Kind:    provider.TooLarge,
@@ -130,6 +144,12 @@ func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text fun
 		return core.Failure(0, fault)
 	}
 	defer h.release(s)
+	shown := h.redactor.stream()
+	show := func(piece string) {
+		if piece != "" && text != nil && ctx.Err() == nil {
+			text(piece)
+		}
+	}
 	done := ctx.Done()
 	for {
 		select {
@@ -138,10 +158,9 @@ func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text fun
 			h.tell(s, &core.Cancel{ID: r.id, AtMS: now()})
 		case <-r.news:
 			piece, result := r.take()
-			if piece != "" && text != nil && ctx.Err() == nil {
-				text(piece)
-			}
+			show(shown.add(piece))
 			if result != nil {
+				show(shown.rest())
 				return result
 			}
 		}

@@ -116,6 +116,7 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		}),
 		Timeout:  settings.timeout,
 		Longest:  box.longest,
+		Secrets:  settings.secrets,
 		Warm:     box.warm,
 		Machines: box.machines,
 		Calls:    box.calls,

@@ -35,6 +35,9 @@ type Row struct {
 	// MaxTokens is the wire name of max_tokens where it is another one.
 	// OpenAI's newer models refuse max_tokens, other servers know nothing else.
 	MaxTokens string `json:"max_tokens,omitempty"`
+	// Version is the header anthropic-version of the form anthropic; empty
+	// means 2023-06-01.
+	Version string `json:"version,omitempty"`
 }
 
 // at is the URL of a path below the endpoint.
@@ -180,4 +183,5 @@ type Translator interface {
 // Translators are the wire forms by name.
 var Translators = map[string]Translator{
 	"openai-chat": openAIChat{},
+	"anthropic":   anthropic{},
 }

@@ -284,8 +284,8 @@ func TestClientGoesAway(t *testing.T) {
 func waitUntil(t *testing.T, reached func() bool) {
 	t.Helper()
 	for start := time.Now(); !reached(); time.Sleep(time.Millisecond) {
-		if time.Since(start) > 4*time.Second {
-			t.Fatal("not reached within 4 s")
+		if time.Since(start) > 30*time.Second {
+			t.Fatal("not reached within 30 s")
 		}
 	}
 }

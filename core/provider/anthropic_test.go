@@ -1,0 +1,266 @@
+package provider
+
+import (
+	"bytes"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+func TestClaudeVersion(t *testing.T) {
+	tests := []struct {
+		id, family string
+		version    int
+	}{
+		{"claude-opus-4-8", "opus", 408},
+		{"claude-opus-4-20250514", "opus", 400},
+		{"claude-opus-4-1-20250805", "opus", 401},
+		{"claude-sonnet-4-0", "sonnet", 400},
+		{"claude-3-5-haiku-20241022", "haiku", 305},
+		{"claude-3-7-sonnet-latest", "sonnet", 307},
+		{"claude-3-opus-20240229", "opus", 300},
+		{"claude-fable-5-1", "fable", 501},
+		{"claude-mythos-preview", "mythos", 407},
+		{"claude-instant-1.2", "instant", 102},
+		{"claude-2.1", "", 201},
+		{"anthropic/claude-haiku-4.5", "haiku", 405},
+		{"eu.anthropic.claude-sonnet-4-20250514-v1:0", "sonnet", 400},
+		{"claude-sonnet-4-5@20250929", "sonnet", 405},
+		{"claude-opus-5[1m]", "opus", 500},
+		{"claude-new", "new", newestClaude},
+	}
+	for _, test := range tests {
+		family, version, ok := claudeVersion(test.id)
+		if family != test.family || version != test.version || !ok {
+			t.Errorf("%s: got %q %d %v", test.id, family, version, ok)
+		}
+	}
+	if _, _, ok := claudeVersion("kimi-k2-4"); ok {
+		t.Error("kimi is no Claude")
+	}
+}
+
+// TestClaudeOf: what the models' families differ in, and that an unknown newer
+// one is the newest.
+func TestClaudeOf(t *testing.T) {
+	tests := []struct {
+		id   string
+		want claude
+	}{
+		{"claude-3-haiku-20240307", claude{longest: 4096, measured: true, prefill: true}},
+		{"claude-3-5-sonnet-20241022", claude{longest: 8192, measured: true, prefill: true}},
+		{"claude-opus-4-0", claude{longest: 32_000, measured: true, prefill: true}},
+		{"claude-sonnet-4-0", claude{longest: 64_000, measured: true, prefill: true}},
+		{"claude-opus-4-1", claude{longest: 32_000, measured: true, prefill: true, either: true, schemas: true}},
+		{"claude-haiku-4-5", claude{longest: 64_000, measured: true, prefill: true, either: true, schemas: true}},
+		{"claude-sonnet-4-6", claude{longest: 128_000, measured: true, either: true, schemas: true}},
+		{"claude-opus-4-7", claude{longest: 128_000, measured: true, fixed: true, schemas: true}},
+		{"claude-opus-4-8", claude{longest: 128_000, measured: true, fixed: true, schemas: true, systemTurns: true}},
+		{"claude-sonnet-5", claude{longest: 128_000, measured: true, fixed: true, schemas: true}},
+		{"claude-sonnet-5-5", claude{longest: 64_000, fixed: true, schemas: true, systemTurns: true}},
+		{"claude-fable-5", claude{longest: 128_000, measured: true, fixed: true, schemas: true, systemTurns: true}},
+		{"claude-haiku-7", claude{longest: 64_000, fixed: true, schemas: true, systemTurns: true}},
+		{"glm-5", claude{longest: 8192, prefill: true}},
+	}
+	for _, test := range tests {
+		if got := claudeOf(test.id); got != test.want {
+			t.Errorf("%s: got %+v, want %+v", test.id, got, test.want)
+		}
+	}
+}
+
+// said makes a message of a text.
+func said(role Role, text string) Message {
+	return Message{Role: role, Parts: []Part{{"text", text}}}
+}
+
+// TestAnthropicTurns: what becomes of a conversation. A turn is written as its
+// role's letter and its blocks.
+func TestAnthropicTurns(t *testing.T) {
+	const old, new = "claude-haiku-4-5", "claude-opus-4-8"
+	tests := []struct {
+		name, model string
+		messages    []Message
+		want        string // of an error: its message
+		adjusted    int
+	}{
+		{"one", old, []Message{said(User, "a")}, "u[a]", 0},
+		{"leading", old, []Message{said(System, "s"), said(Developer, "d"), said(User, "a")}, "[s|d] u[a]", 0},
+		{"neighbours", old, []Message{said(User, "a"), said(User, "b"), said(Assistant, "c"), said(Assistant, "d"), said(User, "e")}, "u[a|b] a[c|d] u[e]", 0},
+		{"first assistant", old, []Message{said(Assistant, "a"), said(User, "b")}, "a[a] u[b]", 0},
+		{"only system", old, []Message{said(System, "s"), said(System, "t")}, "u[s|t]", 1},
+		{"system inside, old", old, []Message{said(User, "a"), said(System, "s"), said(Assistant, "b"), said(User, "c")}, "u[a|<system>s</system>] a[b] u[c]", 1},
+		{"system inside, new", new, []Message{said(User, "a"), said(System, "s"), said(Developer, "t"), said(Assistant, "b"), said(User, "c")}, "u[a] s[s|t] a[b] u[c]", 0},
+		{"system at the end", new, []Message{said(User, "a"), said(System, "s")}, "u[a] s[s]", 0},
+		{"system after assistant", new, []Message{said(User, "a"), said(Assistant, "b"), said(System, "s")}, "u[a] a[b] u[<system>s</system>]", 1},
+		{"system between users", new, []Message{said(User, "a"), said(System, "s"), said(User, "b")}, "u[a|<system>s</system>|b]", 1},
+		{"system before an empty turn", new, []Message{said(User, "a"), said(System, "s"), said(Assistant, " "), said(User, "b")}, "u[a|<system>s</system>|b]", 2},
+		{"empty text", old, []Message{{Role: User, Parts: []Part{{"text", ""}, {"text", "a"}, {"text", "\n"}}}}, "u[a]", 1},
+		{"empty assistant", old, []Message{said(User, "a"), said(Assistant, ""), said(User, "b")}, "u[a|b]", 1},
+		{"empty last user", old, []Message{said(User, "a"), said(Assistant, "b"), said(User, "")}, "the last message is empty, and Anthropic refuses empty messages", 0},
+		{"nothing", old, []Message{said(Assistant, "")}, "the messages hold no text", 0},
+		{"prefill", old, []Message{said(User, "a"), said(Assistant, "b \n")}, "u[a] a[b]", 1},
+		{"prefill, newer", "claude-sonnet-4-6", []Message{said(User, "a"), said(Assistant, "b")}, "the last message is the assistant's, and claude-sonnet-4-6 does not continue an answer begun for it", 0},
+		{"names", old, []Message{{Role: User, Name: "x", Parts: []Part{{"text", "a"}}}, {Role: Assistant, Name: "y", Parts: []Part{{"text", "b"}}}, said(User, "c")}, "u[a] a[b] u[c]", 1},
+	}
+	for _, test := range tests {
+		e := anthropicEncoding{model: claudeOf(test.model)}
+		e.wire.Model = test.model
+		var got []string
+		if fault := e.conversation(test.messages); fault != nil {
+			got = []string{fault.Message}
+		} else {
+			join := func(blocks []anthropicText) string {
+				var texts []string
+				for _, block := range blocks {
+					texts = append(texts, block.Text)
+				}
+				return "[" + strings.Join(texts, "|") + "]"
+			}
+			if len(e.wire.System) > 0 {
+				got = append(got, join(e.wire.System))
+			}
+			for _, turn := range e.wire.Messages {
+				got = append(got, string(turn.Role[0])+join(turn.Content))
+			}
+			if len(e.adjusted) != test.adjusted {
+				t.Errorf("%s: adjusted %v", test.name, e.adjusted)
+			}
+		}
+		if got := strings.Join(got, " "); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestAnthropicEncodeKeeps: the caller's request is not written to.
+func TestAnthropicEncodeKeeps(t *testing.T) {
+	temperature := 2.0
+	request := &Request{Model: "claude-haiku-4-5", Messages: []Message{said(User, "a"), said(System, "s"), said(Assistant, "b ")}, Temperature: &temperature}
+	row := &Row{Endpoint: "https://api.anthropic.com/v1"}
+	first, _, err := anthropic{}.Encode(row, request)
+	if err != nil {
+		t.Fatal(err)
+	}
+	second, adjusted, err := anthropic{}.Encode(row, request)
+	if err != nil || !bytes.Equal(first.Body, second.Body) || temperature != 2 || len(adjusted) != 3 {
+		t.Fatalf("%s\n%s\n%v %v", first.Body, second.Body, adjusted, err)
+	}
+}
+
+func TestAppendClosed(t *testing.T) {
+	tests := []struct{ in, want string }{
+		{`{"type":"object"}`, `{"type":"object","additionalProperties":false}`},
+		{`{"type":["object","null"]}`, `{"type":["object","null"],"additionalProperties":false}`},
+		{`{"additionalProperties":true,"type":"object"}`, `{"additionalProperties":true,"type":"object"}`},
+		{`{"type":"string","default":{"type":"object"}}`, `{"type":"string","default":{"type":"object"}}`},
+		{`{"z":1,"type":"object","properties":{"type":{"type":"object"},"a":{"enum":[{"type":"object"}]}}}`,
+			`{"z":1,"type":"object","properties":{"type":{"type":"object","additionalProperties":false},"a":{"enum":[{"type":"object"}]}},"additionalProperties":false}`},
+		{`{"anyOf":[{"type":"object"},true],"items":{"type":"object"},"$defs":{"d\"e":{"type":"object"}}}`,
+			`{"anyOf":[{"type":"object","additionalProperties":false},true],"items":{"type":"object","additionalProperties":false},"$defs":{"d\"e":{"type":"object","additionalProperties":false}}}`},
+		{`{}`, `{}`},
+		{`{"properties":[],"items":"x"}`, `{"properties":[],"items":"x"}`},
+	}
+	for _, test := range tests {
+		got := string(appendClosed(nil, json.Parse([]byte(test.in)), 0))
+		if got != test.want {
+			t.Errorf("%s:\ngot  %s\nwant %s", test.in, got, test.want)
+		}
+		if again := string(appendClosed(nil, json.Parse([]byte(got)), 0)); again != got {
+			t.Errorf("%s: a second time %s", got, again)
+		}
+	}
+}
+
+func FuzzAppendClosed(f *testing.F) {
+	f.Add([]byte(`{"type":"object","properties":{"a":{"type":["object"]}},"anyOf":[{}]}`))
+	f.Fuzz(func(t *testing.T, schema []byte) {
+		if !json.Valid(schema) {
+			return
+		}
+		once := appendClosed(nil, json.Parse(json.Compact(schema)), 0)
+		if !json.Valid(once) {
+			t.Fatalf("%s is not JSON", once)
+		}
+		if again := appendClosed(nil, json.Parse(once), 0); !bytes.Equal(once, again) {
+			t.Fatalf("%s, a second time %s", once, again)
+		}
+	})
+}
+
+// TestAnthropicErrors: the kinds of errors that status and type leave open.
+func TestAnthropicErrors(t *testing.T) {
+	tests := []struct {
+		status int
+		body   string
+		kind   Kind
+		retry  bool
+	}{
+		{400, `{"type":"error","error":{"type":"invalid_request_error","message":"prompt is too long: 3333404 tokens > 200000 maximum"}}`, ContextLength, false},
+		{400, `{"type":"error","error":{"type":"invalid_request_error","message":"Your credit balance is too low to access the Anthropic API."}}`, Quota, false},
+		{400, `{"type":"error","error":{"type":"invalid_request_error","message":"temperature: range: 0..1"}}`, InvalidRequest, false},
+		{401, `{"type":"error","error":{"type":"authentication_error","message":"invalid x-api-key"}}`, Authentication, false},
+		{402, `{"type":"error","error":{"type":"billing_error","message":"m"}}`, Quota, false},
+		{403, `{"type":"error","error":{"type":"permission_error","message":"m"}}`, Permission, false},
+		{404, `{"type":"error","error":{"type":"not_found_error","message":"model: claude-x"}}`, NotFound, false},
+		{413, `{"type":"error","error":{"type":"request_too_large","message":"m"}}`, TooLarge, false},
+		{429, `{"type":"error","error":{"type":"rate_limit_error","message":"m"}}`, RateLimit, true},
+		{500, `{"type":"error","error":{"type":"api_error","message":"m"}}`, Overloaded, true},
+		{504, `{"type":"error","error":{"type":"timeout_error","message":"m"}}`, Timeout, true},
+		{529, `{"type":"error","error":{"type":"overloaded_error","message":"m"}}`, Overloaded, true},
+		{200, `{"type":"error","error":{"type":"overloaded_error","message":"m"}}`, Overloaded, true},
+		{200, `{"type":"error","error":{"type":"invalid_request_error","message":"m"}}`, InvalidRequest, false},
+		{200, `{"id":"chatcmpl-1","choices":[]}`, BadReply, false},
+	}
+	for _, test := range tests {
+		_, err := anthropic{}.Decode(&Reply{Status: test.status, Body: strings.NewReader(test.body)}, nil)
+		if fault, ok := err.(*Error); !ok || fault.Kind != test.kind || fault.Retry != test.retry {
+			t.Errorf("%d %s: got %+v", test.status, test.body, err)
+		}
+	}
+}
+
+// FuzzDecodeAnthropic: any reply gives an answer or an error, the same however
+// its bytes are cut.
+func FuzzDecodeAnthropic(f *testing.F) {
+	f.Add(200, "application/json", []byte(`{"id":"m","model":"claude","type":"message","content":[{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"b","citations":[{"type":"char_location"}]},{"type":"tool_use","id":"t","name":"f","input":{"a":1}},{"type":"server_tool_use"}],"stop_reason":"tool_use","usage":{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":3,"iterations":[{"type":"compaction","input_tokens":4}]}}`))
+	f.Add(200, "text/event-stream", []byte("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"usage\":{\"input_tokens\":1}}}\n\ndata: {\"type\":\"content_block_start\",\"index\":3,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\"}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":3,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"s\"}}\n\ndata: {\"type\":\"content_block_stop\",\"index\":3}\n\ndata: {\"type\":\"content_block_start\",\"index\":5,\"content_block\":{\"type\":\"tool_use\",\"input\":{}}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":5,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\"}}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"))
+	f.Add(200, "text/event-stream", []byte("data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"x\"}}\n\ndata: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n"))
+	f.Add(529, "application/json", []byte(`{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"r"}`))
+	f.Add(500, "text/html", []byte("<html>\xff"))
+	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
+		decode := func(body io.Reader) (*Response, string, error) {
+			var deltas strings.Builder
+			response, err := anthropic{}.Decode(&Reply{
+				Status: status, Header: []Field{{"content-type", contentType}}, Body: body,
+			}, func(text string) { deltas.WriteString(text) })
+			return response, deltas.String(), err
+		}
+		whole, wholeText, wholeErr := decode(bytes.NewReader(body))
+		if wholeErr != nil {
+			fault, ok := wholeErr.(*Error)
+			if !ok || fault.Kind == "" {
+				t.Fatalf("the error is %#v", wholeErr)
+			}
+		} else if len(whole.Choices) != 1 {
+			t.Fatal("neither an answer nor an error")
+		}
+		if whole != nil {
+			for _, choice := range whole.Choices {
+				for _, detail := range choice.Message.ReasoningDetails {
+					if !json.Valid(detail) {
+						t.Fatalf("a thought is not JSON: %s", detail)
+					}
+				}
+			}
+		}
+		bytewise, bytewiseText, bytewiseErr := decode(iotest.OneByteReader(bytes.NewReader(body)))
+		if !reflect.DeepEqual(whole, bytewise) || !reflect.DeepEqual(wholeErr, bytewiseErr) || wholeText != bytewiseText {
+			t.Fatalf("whole %+v %v %q\nbytewise %+v %v %q", whole, wholeErr, wholeText, bytewise, bytewiseErr, bytewiseText)
+		}
+	})
+}
