@@ -154,6 +154,9 @@ func TestEchoes(t *testing.T) {
 	for _, key := range keys {
 		r := redactorOf(key)
 		for i, echo := range echoes {
+			if key != plainKey && i%5 != 0 {
+				continue // the odd keys are slow to search for: some echoes will do
+			}
 			text := "a key: " + echo.of(key) + "; and so on"
 			want := r.text(text)
 			if found := leak(want, key); found != "" || !strings.Contains(want, redacted) {
@@ -162,10 +165,11 @@ func TestEchoes(t *testing.T) {
 			if !strings.HasPrefix(want, "a key: ") || !strings.HasSuffix(want, "; and so on") {
 				t.Errorf("%q as %s: %q became %q: its neighbours are gone", key, echo.name, text, want)
 			}
-			if key != plainKey && i%5 != 0 {
-				continue // the odd keys are slow to search for: some echoes will do
+			step := 1
+			if key != plainKey {
+				step = 29
 			}
-			for cut := range len(text) {
+			for cut := 0; cut < len(text); cut += step {
 				if got := streamed(r, text[:cut], text[cut:]); got != want {
 					t.Fatalf("%q as %s: cut at %d: %q, want %q", key, echo.name, cut, got, want)
 				}
