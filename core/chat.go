@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"strconv"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -171,9 +172,9 @@ func readChat(config *Config, raw []byte) (*provider.Request, *provider.Error) {
 		Stop:             a.texts("stop", 4),
 		ResponseFormat:   a.responseFormat(),
 	}
-	if request.Model == "" {
-		request.Model = config.DefaultModel
-	}
+	request.Model = cmp.Or(request.Model, config.DefaultModel)
+	request.Temperature = cmp.Or(request.Temperature, config.DefaultTemperature)
+	request.MaxTokens = cmp.Or(request.MaxTokens, config.DefaultMaxTokens)
 	fault := a.err()
 	if fault == nil && request.Model == "" {
 		fault = &provider.Error{

@@ -13,6 +13,10 @@ type Config struct {
 	Description string `json:"description,omitempty"`
 	// DefaultModel is asked where a call names no model; may be empty.
 	DefaultModel string `json:"default_model,omitempty"`
+	// DefaultTemperature and DefaultMaxTokens stand where a call says nothing.
+	// A temperature of 0 counts.
+	DefaultTemperature *float64 `json:"default_temperature,omitempty"`
+	DefaultMaxTokens   *int64   `json:"default_max_tokens,omitempty"`
 	// Providers can be asked. The first is asked where nothing else decides.
 	Providers []provider.Row `json:"providers"`
 }

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -23,7 +24,7 @@ func describe(config *Config) *Manifest {
 		Name:        "chat_completion",
 		Title:       "Ask another AI model",
 		Description: cut(description, descriptionLimit),
-		InputSchema: json.RawMessage(chatSchema),
+		InputSchema: json.RawMessage(withDefaults(config, chatSchema)),
 		Annotations: Annotations{ReadOnlyHint: true, OpenWorldHint: true},
 	}
 	if config.Output == OutputStructured {
@@ -52,6 +53,17 @@ const chatSchema = `{"type":"object","properties":{` +
 	`"response_format":{"type":"object","description":"{\"type\":\"json_object\"}, or {\"type\":\"json_schema\",\"json_schema\":{\"name\":...,\"schema\":{...}}}.","properties":{` +
 	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]}` +
 	`},"required":["messages"]}`
+
+// withDefaults tells the assistant what stands where it says nothing.
+func withDefaults(config *Config, schema string) string {
+	if config.DefaultTemperature != nil {
+		schema = strings.Replace(schema, "lower is more predictable.", "lower is more predictable. Default "+format(*config.DefaultTemperature)+".", 1)
+	}
+	if config.DefaultMaxTokens != nil {
+		schema = strings.Replace(schema, "answer with, at least 1.", "answer with, at least 1. Default "+strconv.FormatInt(*config.DefaultMaxTokens, 10)+".", 1)
+	}
+	return schema
+}
 
 // completionSchema asks for little, so that no client throws an answer away
 // for a field that one provider left out.

@@ -39,14 +39,19 @@ Options:
   --help            print this text
 
 Environment:
-  API_KEY           the provider's key
-  API_ENDPOINT      default https://api.openai.com/v1; any compatible server
-  API_FORMAT        the wire form: openai
-  DEFAULT_MODEL     asked where a call names no model
-  DESCRIPTION       your words for the tool, first in its description
-  REQUEST_TIMEOUT   seconds for a whole call, default 60
-  OUTPUT            form of results: text, structured or raw
-  SANDBOX           as --sandbox
+  API_KEY              the provider's key
+  API_FORMAT           openai (and all compatible servers) or anthropic
+  API_ENDPOINT         the provider's address
+  DEFAULT_MODEL        asked where a call names no model
+  DEFAULT_TEMPERATURE  0 to 2, where a call says nothing
+  DEFAULT_MAX_TOKENS   where a call says nothing
+  DESCRIPTION          your words for the tool, first in its description
+  REQUEST_TIMEOUT      seconds for a whole call, default 60
+  OUTPUT               form of results: text, structured or raw
+  SANDBOX              as --sandbox
+and for networks: PROXY_URL, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY,
+CA_FILE, ALLOW_HTTP; for providers: OPENAI_ORGANIZATION, ANTHROPIC_VERSION.
+The README says more of each.
 `
 
 func main() {
@@ -59,7 +64,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	log := func(text string) { fmt.Fprintln(stderr, "mcp-ai-gateway: "+text) }
 	flags := pflag.NewFlagSet("mcp-ai-gateway", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
-	sandboxMode := flags.String("sandbox", getenv("SANDBOX"), "")
+	sandboxMode := flags.String("sandbox", "", "")
 	flags.Lookup("sandbox").NoOptDefVal = "auto"
 	showVersion := flags.Bool("version", false, "")
 	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {

@@ -61,7 +61,7 @@ var DefaultConfig = core.Config{
 	Providers: []provider.Row{{
 		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1",
 		Credential: provider.Credential{Name: "openai", Header: "authorization", Prefix: "Bearer "},
-		MaxTokens:  "max_completion_tokens",
+		OpenAI:     true,
 	}},
 }
 

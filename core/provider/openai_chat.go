@@ -68,12 +68,15 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 		})
 	}
 	if request.MaxTokens != nil {
-		if row.MaxTokens == "max_completion_tokens" {
+		if row.OpenAI {
 			wire.MaxCompletionTokens = request.MaxTokens
 			adjusted = append(adjusted, Adjustment{"max_tokens", "renamed", row.Name + " calls it max_completion_tokens"})
 		} else {
 			wire.MaxTokens = request.MaxTokens
 		}
+	}
+	if row.OpenAI {
+		adjusted = append(adjusted, openAIModelOf(request.Model).fit(&wire)...)
 	}
 	if format := request.ResponseFormat; format != nil {
 		wire.ResponseFormat = &openAIResponseFormat{Type: format.Type, JSONSchema: format.JSONSchema}
@@ -89,7 +92,7 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 	return HTTPRequest{
 		Method: "POST",
 		URL:    row.at("/chat/completions"),
-		Header: []Field{{"content-type", "application/json"}},
+		Header: append([]Field{{"content-type", "application/json"}}, row.Header...),
 		Body:   body,
 	}, adjusted, nil
 }

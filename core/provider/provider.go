@@ -32,9 +32,12 @@ type Row struct {
 	Endpoint string `json:"endpoint"`
 	// Credential says which secret goes where. The core never sees a secret.
 	Credential Credential `json:"credential,omitzero"`
-	// MaxTokens is the wire name of max_tokens where it is another one.
-	// OpenAI's newer models refuse max_tokens, other servers know nothing else.
-	MaxTokens string `json:"max_tokens,omitempty"`
+	// OpenAI says that this is OpenAI's own service: max_tokens is called
+	// max_completion_tokens there, which other servers do not know, and its
+	// reasoning models refuse parameters.
+	OpenAI bool `json:"openai,omitempty"`
+	// Header is what the user wants sent with every request.
+	Header []Field `json:"header,omitempty"`
 	// Version is the header anthropic-version of the form anthropic; empty
 	// means 2023-06-01.
 	Version string `json:"version,omitempty"`

@@ -1,0 +1,141 @@
+package main
+
+import (
+	"maps"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// environment is one that holds only what a test says.
+type environment map[string]string
+
+func (e environment) get(name string) string { return e[name] }
+
+// TestSettings reads environments and shows the parts that they decide.
+func TestSettings(t *testing.T) {
+	for _, test := range []struct {
+		name string
+		env  environment
+		want []string // parts of the configuration as JSON
+	}{
+		{"nothing", environment{}, []string{`"output":"text"`, `"endpoint":"https://api.openai.com/v1"`, `"openai":true`, `"name":"API_KEY","header":"authorization","prefix":"Bearer "`}},
+		{"D6, Anthropic's bare host", environment{"API_FORMAT": "anthropic", "API_ENDPOINT": "https://api.anthropic.com", "API_KEY": "k"}, []string{
+			`"name":"anthropic","form":"anthropic","endpoint":"https://api.anthropic.com/v1"`, `"header":"x-api-key"`,
+		}},
+		{"D8, a slash at the end", environment{"API_ENDPOINT": "https://openrouter.ai/api/v1/chat/completions/", "API_KEY": "k"}, []string{`"name":"openrouter.ai"`, `"endpoint":"https://openrouter.ai/api/v1"`}},
+		{"D22, D23, defaults, and 0 counts", environment{"DEFAULT_TEMPERATURE": "0", "DEFAULT_MAX_TOKENS": "512"}, []string{`"default_temperature":0,"default_max_tokens":512`}},
+		{"the organization", environment{"OPENAI_ORGANIZATION": "org-1"}, []string{`"header":[{"name":"openai-organization","value":"org-1"}]`}},
+		{"the version", environment{"API_FORMAT": "Anthropic", "ANTHROPIC_VERSION": "2023-01-01"}, []string{`"version":"2023-01-01"`}},
+		{"what a client left", environment{"API_ENDPOINT": "${user_config.endpoint}", "API_FORMAT": "${API_FORMAT}", "DEFAULT_MODEL": "${X}", "OUTPUT": "raw"}, []string{`"output":"raw"`, `"endpoint":"https://api.openai.com/v1"`}},
+		{"D33, no key for a server of one's own", environment{"API_ENDPOINT": "http://nas.local:11434/v1"}, []string{`"endpoint":"http://nas.local:11434/v1"}`}},
+	} {
+		s := readSettings(test.env.get, "")
+		config, err := json.Marshal(s.config)
+		if err != nil || s.fault() != nil {
+			t.Errorf("%s: %v, %v", test.name, err, s.fault())
+		}
+		for _, part := range test.want {
+			if !strings.Contains(string(config), part) {
+				t.Errorf("%s: %s lacks %s", test.name, config, part)
+			}
+		}
+	}
+	if s := readSettings(environment{"REQUEST_TIMEOUT": "1.5"}.get, ""); s.timeout != 1500*time.Millisecond {
+		t.Errorf("the timeout is %v", s.timeout)
+	}
+}
+
+// TestWrongSettings: the error names the variable, what was given and what is
+// allowed, and never what may be a key.
+func TestWrongSettings(t *testing.T) {
+	for _, test := range []struct{ name, value, want string }{
+		{"API_FORMAT", "gemini", `API_FORMAT: got "gemini", allowed: openai, anthropic`}, // D9
+		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: a number from 0.001 to 86400`},
+		{"REQUEST_TIMEOUT", "-1", `got "-1"`},
+		{"REQUEST_TIMEOUT", "NaN", `got "NaN"`},
+		{"DEFAULT_TEMPERATURE", "abc", `allowed: a number from 0 to 2`},
+		{"DEFAULT_TEMPERATURE", "2.5", `got "2.5"`},
+		{"DEFAULT_MAX_TOKENS", "12abc", `got "12abc"`},
+		{"DEFAULT_MAX_TOKENS", "0", `got "0"`},
+		{"DEFAULT_MAX_TOKENS", "1.5", `allowed: a whole number`},
+		{"OUTPUT", "json", `allowed: text, structured, raw`},
+		{"SANDBOX", "yes", `allowed: off, auto, required`},
+		{"ANTHROPIC_VERSION", "latest", `allowed: a date`},
+		{"ALLOW_HTTP", "maybe", `allowed: 0, 1`},
+		{"PROXY_URL", "ftp://name:hunter2@proxy", `PROXY_URL: allowed: a URL`},
+		{"HTTPS_PROXY", "http://", `HTTPS_PROXY: allowed: a URL`},
+		{"CA_FILE", "/no/such/file", `CA_FILE: got "/no/such/file", allowed: a file that can be read`},
+		{"API_ENDPOINT", "https://name:hunter2@x.example", `API_ENDPOINT: allowed: a URL`},
+		{"API_KEY", "a\nb", `API_KEY: holds a line break`},
+		{"OUTPUT", "sk-0123456789", `OUTPUT: got something else`},
+	} {
+		fault := readSettings(environment{test.name: test.value}.get, "").fault()
+		if fault == nil || !strings.Contains(fault.Message, test.want) {
+			t.Errorf("%s=%s: %v", test.name, test.value, fault)
+		} else if strings.Contains(fault.Message, "hunter2") || strings.Contains(fault.Message, "0123456789") {
+			t.Errorf("%s=%s is shown: %v", test.name, test.value, fault)
+		}
+	}
+}
+
+func TestProxySettings(t *testing.T) {
+	for _, test := range []struct {
+		env  environment
+		want proxies
+	}{
+		{environment{}, proxies{}},
+		{environment{"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://b:2", "NO_PROXY": "x"}, proxies{"http://b:2", "http://a:1", "x"}},
+		{environment{"https_proxy": "http://a:1", "http_proxy": "b:2", "no_proxy": "x"}, proxies{"http://b:2", "http://a:1", "x"}},
+		{environment{"ALL_PROXY": "socks5://a:1"}, proxies{"socks5://a:1", "socks5://a:1", ""}},
+		{environment{"all_proxy": "socks5h://a:1", "HTTPS_PROXY": "https://b:2"}, proxies{"socks5h://a:1", "https://b:2", ""}},
+		{environment{"PROXY_URL": "http://a:1", "HTTPS_PROXY": "http://b:2", "NO_PROXY": "x"}, proxies{"http://a:1", "http://a:1", "x"}},
+	} {
+		if s := readSettings(test.env.get, ""); s.proxies != test.want || s.fault() != nil {
+			t.Errorf("%v: %+v, %v", test.env, s.proxies, s.fault())
+		}
+	}
+	s := readSettings(environment{"PROXY_URL": "http://me:letmein-123@a:1"}.get, "")
+	if !slices.Contains(slices.Collect(maps.Values(s.secrets)), "letmein-123") {
+		t.Error("the proxy's password is no secret")
+	}
+}
+
+// TestVariables holds the README's table, and the help text, against what the
+// program reads.
+func TestVariables(t *testing.T) {
+	read := map[string]bool{}
+	readSettings(func(name string) string { read[name] = true; return "" }, "")
+	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	told := map[string]bool{}
+	for _, row := range regexp.MustCompile("(?m)^\\| `[A-Z].*$").FindAllString(string(readme), -1) {
+		for _, name := range regexp.MustCompile("`([A-Z][A-Z_]+)`").FindAllStringSubmatch(row, -1) {
+			told[name[1]] = true
+		}
+	}
+	for name := range told {
+		if !read[name] {
+			t.Errorf("the README tells of %s, which is not read", name)
+		}
+	}
+	for name := range read {
+		if !told[strings.ToUpper(name)] {
+			t.Errorf("the README does not tell of %s", name)
+		}
+		if !strings.Contains(usage, strings.ToUpper(name)) && name != "NODE_EXTRA_CA_CERTS" {
+			t.Errorf("the help does not tell of %s", name)
+		}
+	}
+	if len(told) < 15 {
+		t.Errorf("only %d variables were found", len(told))
+	}
+}

@@ -1,0 +1,35 @@
+package provider
+
+import "testing"
+
+func TestEndpoint(t *testing.T) {
+	for _, test := range []struct{ form, pasted, want string }{
+		{"openai-chat", "https://api.openai.com", "https://api.openai.com/v1"},
+		{"openai-chat", "https://API.OpenAI.com/", "https://api.openai.com/v1"},
+		{"openai-chat", "https://api.openai.com/v1", "https://api.openai.com/v1"},
+		{"openai-chat", "https://api.openai.com/v1/", "https://api.openai.com/v1"},
+		{"openai-chat", "https://api.openai.com/v1/chat/completions", "https://api.openai.com/v1"},
+		{"openai-chat", " https://api.openai.com/v1/chat/completions/ ", "https://api.openai.com/v1"},
+		{"openai-chat", "https://api.openai.com/v1/models", "https://api.openai.com/v1"},
+		{"openai-chat", "https://openrouter.ai/api/v1", "https://openrouter.ai/api/v1"},
+		{"openai-chat", "https://api.groq.com/openai/v1/", "https://api.groq.com/openai/v1"},
+		{"openai-chat", "https://api.perplexity.ai", "https://api.perplexity.ai"},
+		{"openai-chat", "http://localhost:11434/v1#x", "http://localhost:11434/v1"},
+		{"openai-chat", "https://x.example/v1/chat/completions?api-version=1", "https://x.example/v1?api-version=1"},
+		{"openai-chat", "http://[::1]:8080/v1", "http://[::1]:8080/v1"},
+		{"anthropic", "https://api.anthropic.com", "https://api.anthropic.com/v1"},
+		{"anthropic", "https://api.anthropic.com/", "https://api.anthropic.com/v1"},
+		{"anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com/v1"},
+		{"anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"},
+		{"anthropic", "https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1"},
+	} {
+		if got, ok := Endpoint(test.form, test.pasted); !ok || got != test.want {
+			t.Errorf("%s, %s: %s, %v, want %s", test.form, test.pasted, got, ok, test.want)
+		}
+	}
+	for _, pasted := range []string{"", "localhost:11434", "api.openai.com/v1", "ftp://x.example", "https://", "sk-key", "https://name:pass@x.example", "http://%zz"} {
+		if got, ok := Endpoint("openai-chat", pasted); ok {
+			t.Errorf("%q is taken as %s", pasted, got)
+		}
+	}
+}
