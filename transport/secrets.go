@@ -21,22 +21,17 @@ const redacted = "[redacted]"
 // every answer may hold, and keys that protect something are longer.
 const shortestSecret = 8
 
-// layers is how many times a provider's echo may have been escaped: once by it,
-// once by whom it asked, once by us.
+// layers is how often an echo may be escaped: by whom a provider asked, it, us.
 const layers = 3
 
 // redactor takes secrets out of texts in whatever encoding they were echoed:
 // as they are, in hex or in base64, and each of these with any of its
-// characters escaped for JSON or for a URL, up to [layers] times. It says
-// nothing of whose text it is: a text that merely looks like a secret goes too.
-//
-// All that is found is replaced: where findings overlap, by one mark. A JSON
-// escape sequence is replaced as a whole or left as a whole.
-//
+// characters escaped for JSON or for a URL, up to [layers] times. Findings that
+// overlap have one mark. No JSON escape sequence is cut in two.
 // A nil redactor has no secrets. A redactor may be used by many at once.
 type redactor struct {
-	forms [256][]string        // the encodings of secrets, by their first byte
-	pairs [1 << 16 / 64]uint64 // the pairs of bytes that an echo may begin with
+	forms  [256][]string  // the encodings of secrets, by their first byte
+	begins [256][256]bool // the pairs of bytes that an echo may begin with
 }
 
 // newRedactor returns a redactor of the values of secrets, nil where none is
@@ -75,39 +70,36 @@ func (r *redactor) add(form string) {
 		return
 	}
 	r.forms[form[0]] = append(r.forms[form[0]], form)
-	r.addPair(form[0], form[1])
-	for _, b := range []byte(specials) {
-		r.addPair(form[0], b)
-		for next := range 256 {
-			r.addPair(b, byte(next))
+	for _, first := range []byte(strings.Replace(form[:1], " ", " +", 1)) {
+		for _, second := range []byte(form[1:2] + `\%+`) {
+			r.begins[first][second] = true
 		}
+	}
+	for _, second := range []byte(`0123456789abcdefABCDEFux\%`) {
+		r.begins['%'][second], r.begins['\\'][second] = true, true
+	}
+	if i := strings.IndexByte(meant, form[0]); i >= 0 {
+		r.begins['\\'][letters[i]] = true
 	}
 }
 
-func (r *redactor) addPair(a, b byte)       { r.pairs[int(a)<<2|int(b)>>6] |= 1 << (b & 63) }
-func (r *redactor) mayBegin(a, b byte) bool { return r.pairs[int(a)<<2|int(b)>>6]>>(b&63)&1 != 0 }
-
 // text returns s without secrets.
 func (r *redactor) text(s string) string {
-	if r == nil {
-		return s
+	if r != nil {
+		s, _, _ = r.redact(s, 0, true)
 	}
-	clean, _, _ := r.redact(s, 0, true)
-	return clean
+	return s
 }
 
 // bytes returns b without secrets: b itself where there are none. JSON stays
 // JSON, of the same structure.
 func (r *redactor) bytes(b []byte) []byte {
-	if r == nil {
-		return b
-	}
 	s := unsafe.String(unsafe.SliceData(b), len(b)) // spares a copy; nothing keeps it
 	clean := r.text(s)
-	switch {
-	case clean == s:
+	if clean == s {
 		return b
-	case json.Valid(b):
+	}
+	if json.Valid(b) {
 		return r.literals(s)
 	}
 	return []byte(clean)
@@ -125,13 +117,12 @@ func (r *redactor) literals(s string) []byte {
 		case strings.IndexByte(structure, s[at]) >= 0:
 			clean = append(clean, s[at])
 		case s[at] == '"':
-			for end < len(s) && s[end] != '"' {
+			for end < len(s)-1 && s[end] != '"' {
 				if s[end] == '\\' {
 					end++
 				}
 				end++
 			}
-			end = min(end, len(s))
 			clean = append(append(append(clean, '"'), r.text(s[at+1:end])...), '"')
 			end++
 		default:
@@ -165,19 +156,13 @@ func (s *redactedStream) add(piece string) string {
 	if s.redactor == nil {
 		return piece
 	}
-	if s.held != "" {
-		piece = s.held + piece
-	}
-	var safe string
-	safe, s.held, s.covered = s.redactor.redact(piece, s.covered, false)
-	return safe
+	piece = s.held + piece // no copy where nothing was held
+	piece, s.held, s.covered = s.redactor.redact(piece, s.covered, false)
+	return piece
 }
 
 // rest returns what was held back, now that nothing more comes.
 func (s *redactedStream) rest() string {
-	if s.redactor == nil {
-		return ""
-	}
 	safe, _, _ := s.redactor.redact(s.held, s.covered, true)
 	s.held, s.covered = "", 0
 	return safe
@@ -190,15 +175,17 @@ func (r *redactor) redact(t string, covered int, whole bool) (clean, rest string
 	var out strings.Builder
 	at, done := 0, covered // all before done is in out or is a secret's
 	for at < len(t) {
-		if at+1 < len(t) && !r.mayBegin(t[at], t[at+1]) {
+		if at+1 < len(t) && t[at] != '\\' && !r.begins[t[at]][t[at+1]] {
 			at++
 			continue
 		}
 		unit, open := sequence(t, at)
 		end := 0
 		for i := at; i < at+unit; i++ {
-			e, o := r.find(t, i)
-			end, open = max(end, e), open || o
+			if i+1 == len(t) || r.begins[t[i]][t[i+1]] {
+				e, o := r.find(t, i)
+				end, open = max(end, e), open || o
+			}
 		}
 		if open && !whole {
 			break
@@ -215,28 +202,26 @@ func (r *redactor) redact(t string, covered int, whole bool) (clean, rest string
 		}
 		at += unit
 	}
-	if out.Len() == 0 {
-		return t[min(done, at):at], t[at:], max(0, done-at)
+	clean = t[min(done, at):at]
+	if out.Len() > 0 {
+		out.WriteString(clean)
+		clean = out.String()
 	}
-	out.WriteString(t[min(done, at):at])
-	return out.String(), t[at:], max(0, done-at)
+	return clean, t[at:], max(0, done-at)
 }
 
 // sequence returns the length of the JSON escape sequence at a place, 1 where
 // none is, and whether more text could make it longer.
 func sequence(t string, at int) (length int, open bool) {
 	switch {
-	case t[at] != '\\':
-		return 1, false
-	case at+1 == len(t):
+	case t[at] == '\\' && at+1 == len(t):
 		return 1, true
-	case strings.IndexByte(`"\/bfnrtu`, t[at+1]) < 0:
+	case t[at] != '\\' || strings.IndexByte(`"\/bfnrtu`, t[at+1]) < 0:
 		return 1, false
 	case t[at+1] != 'u':
 		return 2, false
 	}
-	n, next := number(t, at+2, 0, 4)
-	if n < 0 || next < 0 {
+	if n, next := number(t, at+2, 0, 4); n < 0 || next < 0 {
 		return 2, next < 0
 	}
 	return 6, false
@@ -245,20 +230,19 @@ func sequence(t string, at int) (length int, open bool) {
 // find returns the end of the longest secret that begins at a place, 0 where
 // none does, and whether more text could make a longer one.
 func (r *redactor) find(t string, at int) (end int, open bool) {
-	for depth := range layers + 1 {
-		c, next := decode(t, at, depth)
-		if next < 0 {
-			return end, true
-		}
-		for _, form := range r.forms[c.bytes[0]] {
+	c := decode(t, at, 0)
+	for depth := 0; c.next >= 0; depth++ {
+		b, _ := c.bytes()
+		for _, form := range r.forms[b[0]] {
 			e, o := match(form, t, at)
 			end, open = max(end, e), open || o
 		}
-		if !special(t[at]) {
-			break // it is the same at every depth
+		if depth == layers || !c.special() {
+			return end, open
 		}
+		c = unescape(t, c, depth)
 	}
-	return end, open
+	return end, true
 }
 
 // match is find for one form. What a special byte stands for depends on how
@@ -270,104 +254,120 @@ func match(form, t string, start int) (end int, open bool) {
 	ways := append(room[:0], way{0, start})
 	for n := 0; n < len(ways); n++ {
 		w := ways[n]
-		for w.done < len(form) && w.at < len(t) && t[w.at] == form[w.done] && !special(t[w.at]) {
+		for w.done < len(form) && w.at < len(t) && t[w.at] == form[w.done] && !charOf(t[w.at], 0).special() {
 			w.done++
 			w.at++
 		}
-		switch {
-		case w.done == len(form):
+		if w.done == len(form) {
 			end = max(end, w.at)
 			continue
-		case w.at < len(t) && !special(t[w.at]):
-			continue
 		}
-		for depth := range layers + 1 {
-			c, next := decode(t, w.at, depth)
-			if next < 0 {
-				open = true
-				break
-			}
-			to := way{w.done + c.size, next}
-			if strings.HasPrefix(form[w.done:], string(c.bytes[:c.size])) && !slices.Contains(ways, to) {
+		c := decode(t, w.at, 0)
+		for depth := 0; c.next >= 0; depth++ {
+			b, size := c.bytes()
+			to := way{w.done + size, c.next}
+			if strings.HasPrefix(form[w.done:], string(b[:size])) && !slices.Contains(ways, to) {
 				ways = append(ways, to)
 			}
+			if depth == layers || !c.special() {
+				break
+			}
+			c = unescape(t, c, depth)
 		}
+		open = open || c.next < 0
 	}
 	return end, open
 }
 
-// char is what was escaped as one: a character in UTF-8, or one byte.
+// char is what was escaped as one: a character, or a byte of one.
 type char struct {
-	bytes [utf8.UTFMax]byte
-	size  int
+	code rune // negative where it is a byte
+	next int  // where the text goes on, -1 where it ends before that is known
 }
 
-func charOf(b byte) char { return char{[utf8.UTFMax]byte{b}, 1} }
+func charOf(b byte, next int) char {
+	if b >= utf8.RuneSelf {
+		return char{-rune(b), next}
+	}
+	return char{rune(b), next}
+}
 
-// specials are the bytes that may stand for something else.
-const specials = `\%+`
+func (c char) bytes() (b [utf8.UTFMax]byte, size int) {
+	if c.code < 0 {
+		return [utf8.UTFMax]byte{byte(-c.code)}, 1
+	}
+	size = utf8.EncodeRune(b[:], c.code)
+	return b, size
+}
 
-func special(b byte) bool { return b == '\\' || b == '%' || b == '+' }
+// special reports whether a character may stand for something else.
+func (c char) special() bool { return c.code == '\\' || c.code == '%' || c.code == '+' }
 
-// decode returns what stands at a place of a text that was escaped depth times,
-// and the next place, -1 where the text ends before that is known. What is not
-// an escape stands for itself.
-func decode(t string, at, depth int) (c char, next int) {
+// decode returns what stands at a place of a text that was escaped depth times.
+func decode(t string, at, depth int) char {
 	if at >= len(t) {
-		return char{}, -1
+		return char{next: -1}
 	}
-	if depth == 0 || !special(t[at]) {
-		return charOf(t[at]), at + 1
+	c := charOf(t[at], at+1)
+	for below := 0; below < depth && c.next >= 0 && c.special(); below++ {
+		c = unescape(t, c, below)
 	}
-	depth--
-	if c, next = decode(t, at, depth); next < 0 || c.size > 1 {
-		return c, next
-	}
-	switch c.bytes[0] {
+	return c
+}
+
+// The letters of escape sequences other than \u, and what they mean.
+const (
+	letters = `bfnrt"\/'`
+	meant   = "\b\f\n\r\t\"\\/'"
+)
+
+// unescape returns what a special character means together with what follows,
+// which was escaped depth times. What is not an escape stands for itself.
+func unescape(t string, c char, depth int) char {
+	switch c.code {
 	case '+':
-		return charOf(' '), next
+		return char{' ', c.next}
 	case '%':
-		if code, after := number(t, next, depth, 2); after < 0 || code >= 0 {
-			return charOf(byte(code)), after
+		if code, next := number(t, c.next, depth, 2); code >= 0 {
+			return charOf(byte(code), next)
 		}
 	case '\\':
-		kind, after := decode(t, next, depth)
-		if after < 0 {
-			return c, -1
+		kind := decode(t, c.next, depth)
+		if kind.next < 0 {
+			return kind
 		}
-		switch letter := kind.bytes[0]; letter {
+		switch kind.code {
 		case 'u':
-			if r, after := codePoint(t, after, depth); after < 0 || r >= 0 {
-				c.size = utf8.EncodeRune(c.bytes[:], r)
-				return c, after
+			if r, next := codePoint(t, kind.next, depth); r >= 0 {
+				return char{r, next}
 			}
 		case 'x': // not JSON's, but of languages whose literals are quoted
-			if code, after := number(t, after, depth, 2); after < 0 || code >= 0 {
-				return charOf(byte(code)), after
+			if code, next := number(t, kind.next, depth, 2); code >= 0 {
+				return charOf(byte(code), next)
 			}
 		default:
-			if i := strings.IndexByte(`bfnrt"\/'`, letter); i >= 0 {
-				return charOf("\b\f\n\r\t\"\\/'"[i]), after
+			if i := strings.IndexRune(letters, max(0, kind.code)); i >= 0 {
+				return char{rune(meant[i]), kind.next}
 			}
 		}
 	}
-	return c, next
+	return c
 }
 
-// codePoint returns the character whose digits stand after \u, -1 where others
-// stand: two sequences make one character outside of the basic plane.
+// codePoint returns the character whose digits stand after \u, as number does:
+// two sequences make one character outside of the basic plane.
 func codePoint(t string, at, depth int) (r rune, next int) {
 	high, next := number(t, at, depth, 4)
 	if next < 0 || !utf16.IsSurrogate(high) {
 		return high, next
 	}
 	low := next
-	for _, want := range []byte(`\u`) {
-		c, after := decode(t, low, depth)
-		if after < 0 || c.bytes[0] != want {
-			return high, min(after, next)
+	for _, want := range `\u` {
+		c := decode(t, low, depth)
+		if c.next < 0 || c.code != want {
+			return high, min(c.next, next)
 		}
-		low = after
+		low = c.next
 	}
 	second, after := number(t, low, depth, 4)
 	if r = utf16.DecodeRune(high, second); after < 0 || r != utf8.RuneError {
@@ -376,28 +376,23 @@ func codePoint(t string, at, depth int) (r rune, next int) {
 	return high, next
 }
 
-// number returns what so many hexadecimal digits say, -1 where others stand.
+// number returns what so many hexadecimal digits say and the next place, or -1
+// and any place where others stand, or 0 and -1 where the text ends.
 func number(t string, at, depth, digits int) (n rune, next int) {
 	for range digits {
-		c, after := decode(t, at, depth)
-		if after < 0 {
+		c := decode(t, at, depth)
+		if c.next < 0 {
 			return 0, -1
 		}
-		d := digit(c.bytes[0])
-		if d < 0 {
+		switch d := c.code; {
+		case '0' <= d && d <= '9':
+			n = n<<4 | (d - '0')
+		case 'a' <= d|0x20 && d|0x20 <= 'f':
+			n = n<<4 | (d | 0x20 - 'a' + 10)
+		default:
 			return -1, at
 		}
-		n, at = n<<4|rune(d), after
+		at = c.next
 	}
 	return n, at
-}
-
-func digit(b byte) int {
-	switch {
-	case '0' <= b && b <= '9':
-		return int(b - '0')
-	case 'a' <= b|0x20 && b|0x20 <= 'f':
-		return int(b|0x20-'a') + 10
-	}
-	return -1
 }

@@ -105,32 +105,41 @@ func percents(s, format string, n int) string {
 // leak names an echo of the secret that can be seen in a text. It goes another
 // way than the redactor: it encodes, and looks for that.
 func leak(text, secret string) string {
-	for _, echo := range echoes {
-		whole := echo.of(secret)
-		if strings.HasPrefix(echo.name, "base64") {
-			continue // its ends are a neighbour's too
+	found, known := visible[secret]
+	if !known {
+		found = map[string]string{}
+		for _, echo := range echoes {
+			if !strings.HasPrefix(echo.name, "base64") { // its ends are a neighbour's too
+				found[echo.name] = echo.of(secret)
+			}
 		}
-		if strings.Contains(text, whole) {
-			return echo.name
+		for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
+			for before := range 3 { // what different neighbours have no part in
+				a := encoding.EncodeToString([]byte("\x00\x00"[:before] + secret + "\x00\x00"))
+				b := encoding.EncodeToString([]byte("\xff\xff"[:before] + secret + "\xff\xff"))
+				low, high := 0, len(a)
+				for a[low] != b[low] {
+					low++
+				}
+				for a[high-1] != b[high-1] {
+					high--
+				}
+				found[fmt.Sprint("base64 after ", before, encoding == base64.RawURLEncoding)] = a[low:high]
+			}
+		}
+		if len(visible) < 100 { // of a fuzzer's secrets there is no end
+			visible[secret] = found
 		}
 	}
-	for _, encoding := range []*base64.Encoding{base64.RawStdEncoding, base64.RawURLEncoding} {
-		for before := range 3 {
-			// What three different neighbours on either side have no part in.
-			var low, high int
-			a := encoding.EncodeToString([]byte("\x00\x00"[:max(0, before)] + secret + "\x00\x00"))
-			b := encoding.EncodeToString([]byte("\xff\xff"[:max(0, before)] + secret + "\xff\xff"))
-			for low = 0; a[low] != b[low]; low++ {
-			}
-			for high = low; high < len(a) && a[high] == b[high]; high++ {
-			}
-			if strings.Contains(text, a[low:high]) {
-				return fmt.Sprint("base64 after ", before)
-			}
+	for name, echo := range found {
+		if strings.Contains(text, echo) {
+			return name
 		}
 	}
 	return ""
 }
+
+var visible = map[string]map[string]string{}
 
 func redactorOf(secrets ...string) *redactor {
 	named := map[string]string{}
@@ -153,10 +162,7 @@ func streamed(r *redactor, pieces ...string) string {
 func TestEchoes(t *testing.T) {
 	for _, key := range keys {
 		r := redactorOf(key)
-		for i, echo := range echoes {
-			if key != plainKey && i%5 != 0 {
-				continue // the odd keys are slow to search for: some echoes will do
-			}
+		for _, echo := range echoes {
 			text := "a key: " + echo.of(key) + "; and so on"
 			want := r.text(text)
 			if found := leak(want, key); found != "" || !strings.Contains(want, redacted) {
@@ -166,8 +172,8 @@ func TestEchoes(t *testing.T) {
 				t.Errorf("%q as %s: %q became %q: its neighbours are gone", key, echo.name, text, want)
 			}
 			step := 1
-			if key != plainKey {
-				step = 29
+			if strings.Contains(echo.name, ", ") {
+				step = 7 // there are many, and they are long
 			}
 			for cut := 0; cut < len(text); cut += step {
 				if got := streamed(r, text[:cut], text[cut:]); got != want {
@@ -231,6 +237,27 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
+// Ordinary text is not delayed: only what may be the beginning of a secret is.
+func TestHeldBack(t *testing.T) {
+	for text, held := range map[string]string{
+		"an answer.":                  "",
+		"an answer sk":                "sk",
+		"an answer sk-pro, of words.": "",
+		`an answer s\u006`:            `s\u006`,
+		`an answer s%2`:               "s%2",
+		`an answer %73%`:              "%73%",
+		"an answer 736b2D":            "",
+	} {
+		if got := redactorOf(plainKey).stream().add(text); got+held != text {
+			t.Errorf("%q: %q was handed out, %q should be held", text, got, held)
+		}
+	}
+	var none *redactor
+	if got := none.text(plainKey) + string(none.bytes([]byte("a"))) + streamed(none, "b", "c"); got != plainKey+"abc" {
+		t.Errorf("without secrets: %q", got)
+	}
+}
+
 func TestJSONStaysJSON(t *testing.T) {
 	for _, test := range [][3]string{
 		{"12345678", `{"n":-1712345678.5e3,"m":[12345678 ],"o":1234567}`, `{"n":"[redacted]","m":["[redacted]" ],"o":1234567}`},
@@ -242,7 +269,7 @@ func TestJSONStaysJSON(t *testing.T) {
 		}
 	}
 	random := rand.New(rand.NewPCG(1, 2))
-	for range 500 {
+	for range 5_000 {
 		key := keys[random.IntN(len(keys))]
 		var planted int
 		value := document(random, key, 3, &planted)
@@ -343,7 +370,7 @@ func BenchmarkRedacted(b *testing.B) {
 	image := make([]byte, 3<<18)
 	random := rand.NewChaCha8([32]byte{})
 	_, _ = random.Read(image)
-	many := slices.Clone(keys)
+	var many []string
 	for i := range 20 {
 		many = append(many, fmt.Sprintf("sk-%d%x", i, random.Uint64()))
 	}
@@ -355,7 +382,7 @@ func BenchmarkRedacted(b *testing.B) {
 		{"base64", []byte(base64.StdEncoding.EncodeToString(image))},
 		{"backslashes", bytes.Repeat([]byte(`\`), 1<<20)},
 	} {
-		for name, r := range map[string]*redactor{"no secret": nil, "1 secret": redactorOf(plainKey), "31 secrets": redactorOf(many...)} {
+		for name, r := range map[string]*redactor{"no secret": nil, "1 secret": redactorOf(plainKey), "20 secrets": redactorOf(many...)} {
 			b.Run(text.name+", "+name, func(b *testing.B) {
 				b.SetBytes(int64(len(text.of)))
 				b.ReportAllocs()

@@ -9,6 +9,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"regexp"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -67,7 +68,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	sandboxMode := flags.String("sandbox", "", "")
 	flags.Lookup("sandbox").NoOptDefVal = "auto"
 	showVersion := flags.Bool("version", false, "")
-	if err := flags.Parse(args); errors.Is(err, pflag.ErrHelp) {
+	if err := flags.Parse(withoutNpx(args)); errors.Is(err, pflag.ErrHelp) {
 		fmt.Fprint(stdout, usage)
 		return 0
 	} else if err != nil {
@@ -98,6 +99,17 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		return 1
 	}
 	return 0
+}
+
+// npxArguments are what stands behind npx in configurations of the TypeScript
+// program of this name. Who changes the command alone leaves them there.
+var npxArguments = regexp.MustCompile(`^(-y|--yes|(@[\w.-]+/)?mcp-ai-gateway(@[\w.-]+)?)$`)
+
+func withoutNpx(args []string) []string {
+	for len(args) > 0 && npxArguments.MatchString(args[0]) {
+		args = args[1:]
+	}
+	return args
 }
 
 // serve speaks MCP until the client is gone.
