@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -49,7 +50,7 @@ func (a *arguments) each(path string, object json.Value, names []string, visit f
 		name := key.String()
 		switch {
 		case !slices.Contains(names, name):
-			unknown = append(unknown, path+shorten(name))
+			unknown = append(unknown, path+cmp.Or(shorten(name), `""`))
 		case value.Type != json.Null:
 			visit(name, value)
 		}

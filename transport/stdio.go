@@ -8,6 +8,7 @@ import (
 	"errors"
 	"io"
 	"strconv"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -184,6 +185,9 @@ func open(line []byte) (e envelope, complaint string, code int) {
 	return e, "", 0
 }
 
+// longestComplaint bounds the message of a JSON-RPC error, in bytes.
+const longestComplaint = 300
+
 func abridge(raw string) string {
 	const most = 40
 	if len(raw) > most {
@@ -243,22 +247,33 @@ func (s *stdioSession) stub(e envelope, params string) []byte {
 
 // call runs one tool call in a goroutine.
 func (s *stdioSession) call(ctx context.Context, e envelope) {
-	var name, meta, token string
+	var name, meta, token, complaint string
 	call := &toolCall{}
 	json.Parse([]byte(e.params)).ForEach(func(key, value json.Value) bool {
 		switch key.String() {
 		case "name":
-			name = value.Raw
+			if name = value.Raw; value.Type != json.String {
+				complaint = "params.name: got " + abridge(value.Raw) + ", allowed: the name of a tool"
+			}
 		case "arguments":
 			call.arguments = []byte(value.Raw)
 		case "_meta":
-			meta = value.Raw
+			if meta = value.Raw; !value.IsObject() {
+				complaint = "params._meta: got " + abridge(value.Raw) + ", allowed: an object"
+			}
 			if t := value.Get("progressToken"); t.Type == json.String || t.Type == json.Number {
 				token = t.Raw
 			}
 		}
 		return true
 	})
+	if name == "" {
+		complaint = "params.name: got nothing, allowed: the name of a tool"
+	}
+	if complaint != "" {
+		s.fail(e.id, mcp.INVALID_PARAMS, complaint)
+		return
+	}
 	if token != "" {
 		call.text = s.progress(token)
 	}
@@ -337,6 +352,9 @@ func (s *stdioSession) answer(id string, response mcp.JSONRPCMessage) {
 		}
 		s.fail(id, mcp.INTERNAL_ERROR, "the result could not be written as JSON")
 	case mcp.JSONRPCError:
+		if text := response.Error.Message; len(text) > longestComplaint { // it may quote all that it was sent
+			response.Error.Message = strings.ToValidUTF8(text[:longestComplaint], "") + "..."
+		}
 		if fault, err := stdjson.Marshal(response.Error); err == nil {
 			s.reply(id, "error", fault)
 		}

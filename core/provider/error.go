@@ -191,7 +191,7 @@ func (e *Error) classify() {
 	case "timeout_error", "DEADLINE_EXCEEDED":
 		e.Kind, e.Retry = Timeout, true
 	case "server_error", "api_error", "INTERNAL":
-		if status < 400 || status >= 500 { // generic: a 4xx knows better
+		if status < 400 { // generic: any status knows better
 			e.Kind, e.Retry = Overloaded, true
 		}
 	}
