@@ -30,6 +30,15 @@ type UpstreamConfig struct {
 	UserAgent string
 	// Longest bounds a reply's body, in bytes, decompressed. 0 means no bound.
 	Longest int64
+	// Proxy says which way connections take. The environment has no say.
+	Proxy ProxyConfig
+	// RootCAs are the authorities that are trusted. Nil: the system's.
+	RootCAs *x509.CertPool
+	// AllowHTTP lets keys go over plain http to hosts other than this one,
+	// where everybody on the way can read them.
+	AllowHTTP bool
+	// Deadlines bound the parts of an exchange.
+	Deadlines Deadlines
 }
 
 // Upstream performs exchanges with providers over HTTP. It puts in the
@@ -40,24 +49,28 @@ type Upstream struct {
 	secrets   map[string]string
 	userAgent string
 	longest   int64
+	proxy     func(*url.URL) *url.URL
+	allowHTTP bool
+	deadlines Deadlines
 }
 
 // NewUpstream returns an upstream with connections of its own.
 func NewUpstream(config UpstreamConfig) *Upstream {
-	connections := http.DefaultTransport.(*http.Transport).Clone()
-	// The defaults keep 2 idle connections a host: at 64 calls in flight two
-	// thirds of all requests would open a new one.
-	connections.MaxIdleConns = 0
-	connections.MaxIdleConnsPerHost = 1024
+	if config.Deadlines.Connect <= 0 {
+		config.Deadlines.Connect = usualConnect
+	}
 	u := &Upstream{
 		client: &http.Client{
-			Transport:     connections,
+			Transport:     newConnections(config),
 			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
 		},
 		origins:   map[string]map[string]bool{},
 		secrets:   config.Secrets,
 		userAgent: config.UserAgent,
 		longest:   config.Longest,
+		proxy:     config.Proxy.ways(),
+		allowHTTP: config.AllowHTTP,
+		deadlines: config.Deadlines,
 	}
 	for _, row := range config.Providers {
 		endpoint, err := url.Parse(row.Endpoint)
@@ -84,17 +97,25 @@ const (
 
 // Fetch performs one exchange.
 func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.Event)) {
-	request, fail := u.request(ctx, fetch)
+	request, proxy, fail := u.request(ctx, fetch)
 	if fail != nil {
 		tell(fail)
 		return
 	}
+	request, trip := travel(request, proxy, u.deadlines)
+	defer trip.end(nil)
+	defer trip.await(0, nil)
 	reply, err := u.client.Do(request)
+	trip.begin()
 	if err != nil {
-		tell(failure(ctx, err, request.URL.Hostname(), false))
+		tell(failure(request.Context(), err, trip, false))
 		return
 	}
 	defer reply.Body.Close()
+	if reply.StatusCode == http.StatusProxyAuthRequired && trip.forwarded() {
+		tell(trip.refused(reply.StatusCode))
+		return
+	}
 	head := &core.Head{Status: reply.StatusCode}
 	for _, name := range provider.ReplyHeaders {
 		if value := reply.Header.Get(name); value != "" {
@@ -104,7 +125,9 @@ func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.
 	tell(head)
 	buffer := make([]byte, firstBuffer)
 	for length := int64(0); ; {
+		trip.listen()
 		n, err := reply.Body.Read(buffer)
+		trip.heard()
 		if length += int64(n); u.longest > 0 && length > u.longest {
 			tell(&core.Fail{Kind: provider.TooLarge, Reason: fmt.Sprintf("the reply is longer than %d MB", u.longest>>20), Next: "Ask for less at once."})
 			return
@@ -117,7 +140,7 @@ func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.
 			return
 		}
 		if err != nil {
-			tell(failure(ctx, err, request.URL.Hostname(), true))
+			tell(failure(request.Context(), err, trip, true))
 			return
 		}
 		if n == len(buffer) && n < largestBuffer {
@@ -126,11 +149,12 @@ func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.
 	}
 }
 
-// request makes the HTTP request, or says why it may not be sent.
-func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Request, *core.Fail) {
+// request makes the HTTP request and finds the proxy that it goes through, nil
+// for none, or says why it may not be sent.
+func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Request, *url.URL, *core.Fail) {
 	request, err := http.NewRequestWithContext(ctx, fetch.Method, fetch.URL, bytes.NewReader(fetch.Body))
 	if err != nil {
-		return nil, &core.Fail{
+		return nil, nil, &core.Fail{
 			Kind: provider.InvalidRequest, Reason: "the endpoint of " + fetch.Provider + " is not a URL",
 			Next: "Set API_ENDPOINT to a URL such as https://api.openai.com/v1.",
 		}
@@ -138,30 +162,41 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Reques
 	credentials, known := u.origins[originOf(request.URL)]
 	name := fetch.Credential.Name
 	if !known || !credentials[name] {
-		return nil, &core.Fail{Kind: provider.Internal, Reason: "a request to an origin or with a credential that the configuration does not name was stopped"}
+		return nil, nil, &core.Fail{Kind: provider.Internal, Reason: "a request to an origin or with a credential that the configuration does not name was stopped"}
+	}
+	proxy := u.proxy(request.URL)
+	if proxy != nil && !usable(proxy) {
+		return nil, nil, &core.Fail{
+			Kind: provider.InvalidRequest, Reason: "the proxy to " + request.URL.Hostname() + " is not the URL of a proxy",
+			Next: "Set the proxy to a URL such as http://host:port; the schemes are http, https, socks5 and socks5h.",
+		}
 	}
 	for _, field := range fetch.Header {
 		request.Header.Set(field.Name, field.Value)
 	}
 	request.Header.Set("User-Agent", u.userAgent)
 	if name == "" {
-		return request, nil
+		return request, proxy, nil
 	}
 	secret := u.secrets[name]
 	if secret == "" {
-		return nil, &core.Fail{
+		return nil, nil, &core.Fail{
 			Kind: provider.Authentication, Reason: "no key is set for " + fetch.Provider,
 			Next: `Set API_KEY in the "env" of this server in the client's configuration, then restart the server.`,
 		}
 	}
-	if request.URL.Scheme != "https" && !isLoopback(request.URL.Hostname()) {
-		return nil, &core.Fail{
+	if request.URL.Scheme != "https" && !u.allowHTTP && (proxy != nil || !isLoopback(request.URL.Hostname())) {
+		fail := &core.Fail{
 			Kind: provider.InvalidRequest, Reason: "the key for " + fetch.Provider + " would go over plain http to " + request.URL.Hostname(),
 			Next: "Use an https endpoint.",
 		}
+		if proxy != nil {
+			fail.Reason += ", and the proxy " + proxy.Host + " could read it"
+		}
+		return nil, nil, fail
 	}
 	request.Header.Set(fetch.Credential.Header, fetch.Credential.Prefix+secret)
-	return request, nil
+	return request, proxy, nil
 }
 
 func isLoopback(host string) bool {
@@ -172,7 +207,7 @@ func isLoopback(host string) bool {
 // failure says in our own words why an exchange broke: a library's error may
 // quote the URL and what stands in its query. Once a reply has begun only the
 // core can know whether a second attempt is harmless.
-func failure(ctx context.Context, err error, host string, begun bool) *core.Fail {
+func failure(ctx context.Context, err error, trip *trip, begun bool) *core.Fail {
 	var (
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
@@ -180,28 +215,46 @@ func failure(ctx context.Context, err error, host string, begun bool) *core.Fail
 		record      tls.RecordHeaderError
 		network     net.Error
 		op          *net.OpError
+		refusal     proxyRefusal
+		late        late
 	)
+	peer, next := trip.host, ""
+	if errors.As(err, &op) && op.Op == "proxyconnect" || trip.atProxy() {
+		peer, next = trip.proxyName(), checkProxy
+	}
 	switch {
+	case errors.As(context.Cause(ctx), &late):
+		return late.fail
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &core.Fail{Kind: provider.Timeout, Reason: "no complete answer within the time allowed"}
 	case ctx.Err() != nil:
 		return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
-	case errors.As(err, &op) && op.Op == "proxyconnect":
-		return &core.Fail{Kind: provider.Network, Reason: "the proxy could not be reached", Next: "Check the proxy that is set for this server.", Retry: true}
+	case errors.As(err, &refusal):
+		return trip.refused(int(refusal))
 	case errors.As(err, &dns):
-		return &core.Fail{Kind: provider.Network, Reason: "the host " + host + " was not found", Retry: dns.IsTemporary}
+		if next == "" {
+			peer = "the host " + peer
+		}
+		return &core.Fail{Kind: provider.Network, Reason: peer + " was not found", Next: next, Retry: dns.IsTemporary}
 	case errors.As(err, &certificate), errors.As(err, &authority):
-		return &core.Fail{Kind: provider.Network, Reason: "the certificate of " + host + " is not trusted"}
+		return &core.Fail{Kind: provider.Network, Reason: "the certificate of " + peer + " is not trusted", Next: next}
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
-		return &core.Fail{Kind: provider.Network, Reason: host + " does not speak TLS on this port", Next: "Check whether the endpoint is http or https."}
+		if next == "" {
+			next = "Check whether the endpoint is http or https."
+		}
+		return &core.Fail{Kind: provider.Network, Reason: peer + " does not speak TLS on this port", Next: next}
 	case errors.Is(err, syscall.ECONNREFUSED):
-		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + host + " was refused", Retry: true}
+		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + peer + " was refused", Next: next, Retry: true}
+	case errors.As(err, &network) && network.Timeout() && trip.opening():
+		return trip.lateConnection() // the connection's own deadline came first
 	case errors.As(err, &network) && network.Timeout():
-		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + host + " took too long", Retry: true}
+		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + peer + " took too long", Next: next, Retry: true}
+	case op != nil && op.Op == "socks connect":
+		return &core.Fail{Kind: provider.Network, Reason: trip.proxyName() + " did not connect to " + trip.host, Next: checkProxy, Retry: true}
 	case begun:
-		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + host + " broke in the middle of the answer", Retry: true}
+		return &core.Fail{Kind: provider.Network, Reason: "the connection to " + peer + " broke in the middle of the answer", Next: next, Retry: true}
 	}
-	return &core.Fail{Kind: provider.Network, Reason: "the connection to " + host + " broke before an answer came", Retry: true}
+	return &core.Fail{Kind: provider.Network, Reason: "the connection to " + peer + " broke before an answer came", Next: next, Retry: true}
 }
 
 // CloseIdle closes connections that are not in use.

@@ -33,7 +33,6 @@ func upstreamFor(t *testing.T, endpoints ...string) *Upstream {
 		config.Providers = append(config.Providers, provider.Row{Name: "imitated", Endpoint: endpoint, Credential: bearer})
 	}
 	upstream := NewUpstream(config)
-	upstream.client.Transport.(*http.Transport).Proxy = nil // whatever the environment says
 	t.Cleanup(upstream.CloseIdle)
 	return upstream
 }

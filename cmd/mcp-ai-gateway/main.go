@@ -13,6 +13,7 @@ import (
 	"runtime/debug"
 	"strings"
 	"syscall"
+	"time"
 
 	"github.com/spf13/pflag"
 
@@ -112,6 +113,10 @@ func withoutNpx(args []string) []string {
 	return args
 }
 
+// silence is how long a provider may pause in the middle of an answer. It is
+// long, since some think between two words; the whole call has its own limit.
+const silence = 5 * time.Minute
+
 // serve speaks MCP until the client is gone.
 func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.Writer, log func(string)) error {
 	if fault := settings.fault(); fault != nil {
@@ -130,6 +135,10 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 			Secrets:   settings.secrets,
 			UserAgent: "mcp-ai-gateway/" + version(),
 			Longest:   int64(box.longest),
+			Proxy:     transport.ProxyConfig{HTTP: settings.proxies.http, HTTPS: settings.proxies.https, No: settings.proxies.no},
+			RootCAs:   settings.authority,
+			AllowHTTP: settings.allowHTTP,
+			Deadlines: transport.Deadlines{Silence: silence},
 		}),
 		Timeout:  settings.timeout,
 		Longest:  box.longest,
