@@ -10,7 +10,6 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -98,19 +97,6 @@ type slot struct {
 	fault   error        // why the machine could not be opened, or is dead
 	died    bool         // it was alive once
 	calls   map[core.ID]*running
-}
-
-// running is one call in flight.
-type running struct {
-	id       core.ID
-	deadline time.Time // zero: none
-	fetches  map[core.ID]context.CancelFunc
-	timers   map[core.ID]*time.Timer
-
-	mu     sync.Mutex
-	text   strings.Builder // of deltas not yet handed out
-	result *core.Result
-	news   chan struct{} // holds one token when text or result is there
 }
 
 var (
@@ -484,38 +470,6 @@ func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
 		defer s.mu.Unlock()
 		delete(r.fetches, effect.ID)
 	}()
-}
-
-func (r *running) abort(id core.ID) {
-	if abort := r.fetches[id]; abort != nil {
-		abort()
-	}
-	if timer := r.timers[id]; timer != nil {
-		timer.Stop()
-	}
-}
-
-// add leaves text or the result for the caller to take.
-func (r *running) add(text string, result *core.Result) {
-	r.mu.Lock()
-	r.text.WriteString(text)
-	if result != nil {
-		r.result = result
-	}
-	r.mu.Unlock()
-	select {
-	case r.news <- struct{}{}:
-	default:
-	}
-}
-
-// take returns what was added since the last time.
-func (r *running) take() (string, *core.Result) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	text := r.text.String()
-	r.text.Reset()
-	return text, r.result
 }
 
 func now() int64 { return time.Now().UnixMilli() }

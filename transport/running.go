@@ -1,0 +1,55 @@
+package transport
+
+import (
+	"context"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+)
+
+// running is one call in flight.
+type running struct {
+	id       core.ID
+	deadline time.Time // zero: none
+	fetches  map[core.ID]context.CancelFunc
+	timers   map[core.ID]*time.Timer
+
+	mu     sync.Mutex
+	text   strings.Builder // of deltas not yet handed out
+	result *core.Result
+	news   chan struct{} // holds one token when text or result is there
+}
+
+func (r *running) abort(id core.ID) {
+	if abort := r.fetches[id]; abort != nil {
+		abort()
+	}
+	if timer := r.timers[id]; timer != nil {
+		timer.Stop()
+	}
+}
+
+// add leaves text or the result for the caller to take.
+func (r *running) add(text string, result *core.Result) {
+	r.mu.Lock()
+	r.text.WriteString(text)
+	if result != nil {
+		r.result = result
+	}
+	r.mu.Unlock()
+	select {
+	case r.news <- struct{}{}:
+	default:
+	}
+}
+
+// take returns what was added since the last time.
+func (r *running) take() (string, *core.Result) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	text := r.text.String()
+	r.text.Reset()
+	return text, r.result
+}
