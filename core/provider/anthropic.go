@@ -80,7 +80,7 @@ func (anthropic) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, 
 	}
 	return HTTPRequest{
 		Method: "POST",
-		URL:    row.Endpoint + "/messages",
+		URL:    row.at("/messages"),
 		Header: []Field{{"content-type", "application/json"}, {"anthropic-version", version}},
 		Body:   body,
 	}, e.adjusted, nil

@@ -33,3 +33,17 @@ func TestEndpoint(t *testing.T) {
 		}
 	}
 }
+
+// TestQuery: a query of the endpoint stays behind the path, on every form.
+func TestQuery(t *testing.T) {
+	for form, want := range map[string]string{
+		"openai-chat": "https://x.example/v1/chat/completions?api-version=1",
+		"anthropic":   "https://x.example/v1/messages?api-version=1",
+	} {
+		request := &Request{Model: "m", Messages: []Message{{Role: User, Parts: []Part{{Type: "text", Text: "x"}}}}}
+		http, _, err := Translators[form].Encode(&Row{Endpoint: "https://x.example/v1?api-version=1"}, request)
+		if err != nil || http.URL != want {
+			t.Errorf("%s asks %s, %v", form, http.URL, err)
+		}
+	}
+}
