@@ -81,7 +81,7 @@ func (anthropic) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, 
 	return HTTPRequest{
 		Method: "POST",
 		URL:    row.at("/messages"),
-		Header: []Field{{"content-type", "application/json"}, {"anthropic-version", version}},
+		Header: append([]Field{{"content-type", "application/json"}, {"anthropic-version", version}}, row.Header...),
 		Body:   body,
 	}, e.adjusted, nil
 }
