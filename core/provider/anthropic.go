@@ -305,28 +305,7 @@ func (anthropic) Decode(reply *Reply, delta func(text string)) (*Response, error
 	if reply.Status < 200 || reply.Status > 299 {
 		return nil, anthropicFault(readError(reply))
 	}
-	if isEventStream(reply) {
-		return decodeAnthropicStream(reply, reply.Body, delta)
-	}
-	body, err := io.ReadAll(reply.Body)
-	if err != nil {
-		return nil, AsError(err)
-	}
-	switch trimmed := bytes.TrimSpace(body); {
-	case json.Valid(body):
-		return decodeAnthropicWhole(reply, trimmed)
-	case bytes.HasPrefix(trimmed, []byte("data:")), bytes.HasPrefix(trimmed, []byte("event:")), bytes.HasPrefix(trimmed, []byte(":")):
-		// A stream under a wrong content type.
-		return decodeAnthropicStream(reply, bytes.NewReader(body), delta)
-	case len(trimmed) == 0:
-		return nil, &Error{Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(), Retry: true, Message: "the reply is empty"}
-	default:
-		return nil, &Error{
-			Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(),
-			Message: "the reply is not JSON: " + quote(trimmed),
-			Next:    "Check the endpoint: it answered, but not as an API of this form does.",
-		}
-	}
+	return decode(reply, delta, decodeAnthropicWhole, decodeAnthropicStream)
 }
 
 func decodeAnthropicWhole(reply *Reply, body []byte) (*Response, error) {
@@ -342,11 +321,9 @@ func decodeAnthropicWhole(reply *Reply, body []byte) (*Response, error) {
 	response := whole.result()
 	response.Raw = body
 	if !whole.began {
-		return response, &Error{
-			Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(),
-			Message: "the reply holds no answer: " + quote(body),
-			Next:    "Check the endpoint: it answered, but not as an API of this form does.",
-		}
+		fault := reply.fault("the reply holds no answer: " + quote(body))
+		fault.Next = wrongEndpoint
+		return response, fault
 	}
 	return response, nil
 }
@@ -367,10 +344,9 @@ func decodeAnthropicStream(reply *Reply, body io.Reader, delta func(string)) (*R
 			continue // gateways add OpenAI's last line
 		}
 		if !json.Valid(data) {
-			return pieces.result(), &Error{
-				Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(), Retry: true,
-				Message: "a piece of the stream is not JSON: " + quote(data),
-			}
+			fault := reply.fault("a piece of the stream is not JSON: " + quote(data))
+			fault.Retry = true
+			return pieces.result(), fault
 		}
 		value := json.Parse(data)
 		if string(name) == "error" || anthropicFailed(value) {
@@ -381,10 +357,9 @@ func decodeAnthropicStream(reply *Reply, body io.Reader, delta func(string)) (*R
 	if !pieces.began || !pieces.done && pieces.stopReason == "" {
 		// Half an answer must not look like a whole one. A stop_reason is as
 		// good as a message_stop: it comes after all blocks and the usage.
-		return pieces.result(), &Error{
-			Kind: BadReply, Status: reply.Status, RequestID: reply.RequestID(), Retry: true,
-			Message: "the stream ended before the answer was finished",
-		}
+		fault := reply.fault("the stream ended before the answer was finished")
+		fault.Retry = true
+		return pieces.result(), fault
 	}
 	return pieces.result(), nil
 }

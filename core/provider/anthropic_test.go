@@ -158,10 +158,14 @@ func TestAppendClosed(t *testing.T) {
 		{`{"type":["object","null"]}`, `{"type":["object","null"],"additionalProperties":false}`},
 		{`{"additionalProperties":true,"type":"object"}`, `{"additionalProperties":true,"type":"object"}`},
 		{`{"type":"string","default":{"type":"object"}}`, `{"type":"string","default":{"type":"object"}}`},
-		{`{"z":1,"type":"object","properties":{"type":{"type":"object"},"a":{"enum":[{"type":"object"}]}}}`,
-			`{"z":1,"type":"object","properties":{"type":{"type":"object","additionalProperties":false},"a":{"enum":[{"type":"object"}]}},"additionalProperties":false}`},
-		{`{"anyOf":[{"type":"object"},true],"items":{"type":"object"},"$defs":{"d\"e":{"type":"object"}}}`,
-			`{"anyOf":[{"type":"object","additionalProperties":false},true],"items":{"type":"object","additionalProperties":false},"$defs":{"d\"e":{"type":"object","additionalProperties":false}}}`},
+		{
+			`{"z":1,"type":"object","properties":{"type":{"type":"object"},"a":{"enum":[{"type":"object"}]}}}`,
+			`{"z":1,"type":"object","properties":{"type":{"type":"object","additionalProperties":false},"a":{"enum":[{"type":"object"}]}},"additionalProperties":false}`,
+		},
+		{
+			`{"anyOf":[{"type":"object"},true],"items":{"type":"object"},"$defs":{"d\"e":{"type":"object"}}}`,
+			`{"anyOf":[{"type":"object","additionalProperties":false},true],"items":{"type":"object","additionalProperties":false},"$defs":{"d\"e":{"type":"object","additionalProperties":false}}}`,
+		},
 		{`{}`, `{}`},
 		{`{"properties":[],"items":"x"}`, `{"properties":[],"items":"x"}`},
 	}

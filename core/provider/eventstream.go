@@ -37,14 +37,14 @@ func (s *eventStream) next() (name, data []byte, err error) {
 	for {
 		line, err := s.line()
 		if err == io.EOF && s.some {
-			return s.name, s.data, nil
+			return s.name, validUTF8(s.data), nil
 		}
 		if err != nil {
 			return nil, nil, err
 		}
 		if len(line) == 0 {
 			if s.some {
-				return s.name, s.data, nil
+				return s.name, validUTF8(s.data), nil
 			}
 			s.name = s.name[:0]
 			continue

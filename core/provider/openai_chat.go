@@ -116,36 +116,10 @@ func (openAIChat) Decode(reply *Reply, delta func(text string)) (*Response, erro
 	if reply.Status < 200 || reply.Status > 299 {
 		return nil, readError(reply)
 	}
-	// What comes may lie about its content type, both ways: its first byte does not.
-	body, first := peek(reply.Body)
-	switch first {
-	case '{', '[':
-		return decodeOpenAIChatWhole(reply, body)
-	case 'd', 'e', ':': // data, event, error or a comment
-		return decodeOpenAIChatStream(reply, body, delta)
-	}
-	if isEventStream(reply) {
-		return decodeOpenAIChatStream(reply, body, delta)
-	}
-	return decodeOpenAIChatWhole(reply, body)
+	return decode(reply, delta, decodeOpenAIChatWhole, decodeOpenAIChatStream)
 }
 
-func decodeOpenAIChatWhole(reply *Reply, reader io.Reader) (*Response, error) {
-	body, err := io.ReadAll(reader)
-	if err != nil {
-		return nil, AsError(err)
-	}
-	body = validUTF8(bytes.TrimSpace(body))
-	if len(body) == 0 {
-		fault := reply.fault("the reply is empty")
-		fault.Retry = true
-		return nil, fault
-	}
-	if !json.Valid(body) {
-		fault := reply.fault("the reply is not JSON: " + quote(body))
-		fault.Next = wrongEndpoint
-		return nil, fault
-	}
+func decodeOpenAIChatWhole(reply *Reply, body []byte) (*Response, error) {
 	value := json.Parse(body)
 	if fault := openAIChatFault(reply, value); fault != nil {
 		return nil, fault
@@ -162,8 +136,6 @@ func decodeOpenAIChatWhole(reply *Reply, reader io.Reader) (*Response, error) {
 	return response, nil
 }
 
-const wrongEndpoint = "Check the endpoint: it answered, but not as an API of this form does."
-
 func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*Response, error) {
 	stream := eventStream{body: body}
 	pieces := &assembly{delta: delta}
@@ -175,7 +147,7 @@ func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*
 		if err != nil {
 			return pieces.result(), AsError(err)
 		}
-		data = validUTF8(bytes.TrimSpace(data))
+		data = bytes.TrimSpace(data)
 		if string(data) == "[DONE]" {
 			pieces.done = true
 			continue
