@@ -38,6 +38,9 @@ type HostConfig struct {
 	// Timeout bounds a call, all attempts together, from when it has a
 	// machine. 0 means no bound.
 	Timeout time.Duration
+	// Heartbeat is how long a call is quiet before its text receives an empty
+	// piece, as a sign of life. 0 means never.
+	Heartbeat time.Duration
 	// Longest bounds the arguments of a call, in bytes. 0 means no bound.
 	Longest int
 	// Warm machines are opened as calls come in at once, and kept when idle.
@@ -107,7 +110,7 @@ var (
 // Call runs one tool call and returns its result, which is never nil. While it
 // runs, text receives the answer as it comes, in this goroutine, and never
 // after Call has returned or ctx has ended; pieces that came while text was
-// busy come as one. When ctx ends, the call is canceled, its exchange aborted,
+// busy come as one; an empty piece is a heartbeat. When ctx ends, the call is canceled, its exchange aborted,
 // and the result is of kind canceled.
 func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text func(string)) *core.Result {
 	result := h.call(ctx, tool, arguments, text)
@@ -136,15 +139,23 @@ func (h *Host) call(ctx context.Context, tool string, arguments []byte, text fun
 			text(piece)
 		}
 	}
+	beat := newBeat(h.config.Heartbeat, text != nil)
+	defer beat.stop()
 	done := ctx.Done()
 	for {
 		select {
+		case <-beat.due:
+			if ctx.Err() == nil {
+				text("")
+			}
+			beat.rest()
 		case <-done:
 			done = nil
 			h.tell(s, &core.Cancel{ID: r.id, AtMS: now()})
 		case <-r.news:
 			piece, result := r.take()
 			show(shown.add(piece))
+			beat.rest()
 			if result != nil {
 				show(shown.rest())
 				return result

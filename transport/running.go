@@ -53,3 +53,32 @@ func (r *running) take() (string, *core.Result) {
 	r.text.Reset()
 	return text, r.result
 }
+
+// beat measures how long a call has been quiet.
+type beat struct {
+	due   <-chan time.Time // never, where nobody wants to know
+	timer *time.Timer
+	pause time.Duration
+}
+
+func newBeat(pause time.Duration, wanted bool) *beat {
+	b := &beat{pause: pause}
+	if wanted && pause > 0 {
+		b.timer = time.NewTimer(pause)
+		b.due = b.timer.C
+	}
+	return b
+}
+
+// rest begins the pause anew.
+func (b *beat) rest() {
+	if b.timer != nil {
+		b.timer.Reset(b.pause)
+	}
+}
+
+func (b *beat) stop() {
+	if b.timer != nil {
+		b.timer.Stop()
+	}
+}

@@ -1,13 +1,15 @@
 package transport
 
 import (
+	"bytes"
 	"context"
-	"encoding/json"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
 // Server is an MCP server whose tools are those of a manifest, carried out by
@@ -15,11 +17,15 @@ import (
 type Server struct {
 	protocol *server.MCPServer
 	host     *Host
+	client   func(string)
 }
 
 // Program names the server to clients.
 type Program struct {
 	Name, Title, Version string
+	// Client is told the name that a client gives itself, each time that one
+	// does, before anything is done for it. Nil: nobody wants to know.
+	Client func(name string)
 }
 
 // manifestTTL is how long, in milliseconds, a client of protocol 2026-07-28
@@ -35,7 +41,11 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 			server.WithToolCapabilities(false),
 			server.WithCacheHints(manifestTTL, mcp.CacheScopePublic),
 		),
-		host: host,
+		host:   host,
+		client: program.Client,
+	}
+	if s.client == nil {
+		s.client = func(string) {}
 	}
 	for _, tool := range manifest.Tools {
 		s.protocol.AddTool(mcp.Tool{
@@ -53,40 +63,27 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 }
 
 // toolCall carries what mcp-go would spend most of its time on past it: the
-// arguments as they came, and the way back for progress.
+// arguments as they came, the way back for progress, and the result as the
+// machine wrote it.
 type toolCall struct {
 	arguments []byte
 	text      func(string) // nil: the client wants no progress
+	result    []byte
 }
 
 type toolCallKey struct{}
 
-// call carries out one tool call.
+// call carries out one tool call. What it returns to mcp-go stands for the
+// result, which goes past it.
 func (s *Server) call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	call, ok := ctx.Value(toolCallKey{}).(*toolCall)
-	if !ok {
-		call = &toolCall{arguments: request.Params.RawArguments}
+	call := ctx.Value(toolCallKey{}).(*toolCall)
+	result := s.host.Call(ctx, request.Params.Name, call.arguments, call.text).Body
+	switch {
+	case !json.Valid(result), !json.Parse(result).Get("content").IsArray():
+		result = core.Failure(0, &provider.Error{Kind: provider.Internal, Message: "the result is not of MCP's form"}).Body
+	case bytes.IndexByte(result, '\n') >= 0: // it has to fit on a line
+		result = json.Compact(result)
 	}
-	result := s.host.Call(ctx, request.Params.Name, call.arguments, call.text)
-	var body struct {
-		Content           []mcp.TextContent          `json:"content"`
-		StructuredContent json.RawMessage            `json:"structuredContent"`
-		IsError           bool                       `json:"isError"`
-		Meta              map[string]json.RawMessage `json:"_meta"`
-	}
-	if err := json.Unmarshal(result.Body, &body); err != nil {
-		return mcp.NewToolResultError("The result is not of MCP's form (kind internal). Try again; if it stays, report it."), nil
-	}
-	out := &mcp.CallToolResult{RawStructuredContent: body.StructuredContent, IsError: body.IsError}
-	for _, block := range body.Content {
-		out.Content = append(out.Content, block)
-	}
-	if len(body.Meta) > 0 {
-		meta := &mcp.Meta{AdditionalFields: make(map[string]any, len(body.Meta))}
-		for name, value := range body.Meta {
-			meta.AdditionalFields[name] = value
-		}
-		out.Meta = meta
-	}
-	return out, nil
+	call.result = result
+	return &mcp.CallToolResult{}, nil
 }

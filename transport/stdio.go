@@ -212,8 +212,30 @@ func (s *stdioSession) message(ctx context.Context, line []byte) {
 	case e.method == string(mcp.MethodToolsCall):
 		s.call(ctx, e)
 	default:
-		s.answer(e.id, s.server.protocol.HandleMessage(ctx, s.stub(e, e.params)))
+		if e.method == string(mcp.MethodInitialize) {
+			s.introduced(json.Parse([]byte(e.params)).Get("clientInfo.name"))
+		}
+		s.answer(e.id, s.server.protocol.HandleMessage(ctx, s.stub(e, e.params)), nil)
 	}
+}
+
+// introduced tells the server the client's name, which the handshake has up to
+// 2025-11-25, and the _meta of any request since.
+func (s *stdioSession) introduced(name json.Value) {
+	if name.Type == json.String {
+		s.server.client(name.String())
+	}
+}
+
+// clientName is the client's name in a request's _meta.
+func clientName(meta json.Value) (name json.Value) {
+	meta.ForEach(func(key, value json.Value) bool {
+		if key.String() == mcp.MetaKeyClientInfo {
+			name = value.Get("name")
+		}
+		return true
+	})
+	return name
 }
 
 // usableID is the id with which an error may be answered.
@@ -261,6 +283,7 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 			if meta = value.Raw; !value.IsObject() {
 				complaint = "params._meta: got " + abridge(value.Raw) + ", allowed: an object"
 			}
+			s.introduced(clientName(value))
 			if t := value.Get("progressToken"); t.Type == json.String || t.Type == json.Number {
 				token = t.Raw
 			}
@@ -306,7 +329,7 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 		canceled := ctx.Err() != nil
 		s.mu.Unlock()
 		if !canceled {
-			s.answer(e.id, response)
+			s.answer(e.id, response, call.result)
 		}
 	})
 }
@@ -321,12 +344,13 @@ func (s *stdioSession) cancel(params string) {
 	}
 }
 
-// progress returns what hands a call's text to the client. The progress is
-// the number of characters so far: it rises, and has no known total.
+// progress returns what hands a call's text to the client, and heartbeats as
+// progress without a message. The progress is the number of characters so far,
+// and one more for each heartbeat: it rises, and has no known total.
 func (s *stdioSession) progress(token string) func(string) {
-	characters := 0
+	steps := 0
 	return func(text string) {
-		characters += utf8.RuneCountInString(text)
+		steps += max(1, utf8.RuneCountInString(text))
 		message, err := json.Marshal(struct {
 			JSONRPC string `json:"jsonrpc"`
 			Method  string `json:"method"`
@@ -334,19 +358,23 @@ func (s *stdioSession) progress(token string) func(string) {
 		}{"2.0", "notifications/progress", struct {
 			ProgressToken json.RawMessage `json:"progressToken"`
 			Progress      int             `json:"progress"`
-			Message       string          `json:"message"`
-		}{json.RawMessage(token), characters, text}})
+			Message       string          `json:"message,omitempty"`
+		}{json.RawMessage(token), steps, text}})
 		if err == nil {
 			s.write(message)
 		}
 	}
 }
 
-// answer writes mcp-go's response under the client's own id.
-func (s *stdioSession) answer(id string, response mcp.JSONRPCMessage) {
+// answer writes mcp-go's response under the client's own id. The result of a
+// tool, where there is one, is put into what mcp-go made without it.
+func (s *stdioSession) answer(id string, response mcp.JSONRPCMessage, tool []byte) {
 	switch response := response.(type) {
 	case mcp.JSONRPCResponse:
 		if result, err := stdjson.Marshal(response.Result); err == nil {
+			if tool != nil {
+				result = joined(tool, result)
+			}
 			s.reply(id, "result", result)
 			return
 		}
@@ -359,6 +387,38 @@ func (s *stdioSession) answer(id string, response mcp.JSONRPCMessage) {
 			s.reply(id, "error", fault)
 		}
 	}
+}
+
+// joined is a tool's result with what else the protocol wants of one, which is
+// mcp-go's business. A member that both have is the tool's, but for _meta, in
+// which both may write.
+func joined(tool, protocol []byte) []byte {
+	ours, theirs := json.Parse(tool), json.Parse(protocol)
+	out := make([]byte, 0, len(tool)+len(protocol))
+	named := map[string]bool{} // not looked up by Get: a name may look like a path
+	member := func(key, value json.Value) bool {
+		if named[key.String()] {
+			return true
+		}
+		separator := byte(',')
+		if len(named) == 0 {
+			separator = '{'
+		}
+		named[key.String()] = true
+		out = append(append(append(out, separator), key.Raw...), ':')
+		if both := theirs.Get("_meta"); key.String() == "_meta" && value.IsObject() && both.IsObject() {
+			out = append(out, joined([]byte(value.Raw), []byte(both.Raw))...)
+		} else {
+			out = append(out, value.Raw...)
+		}
+		return true
+	}
+	ours.ForEach(member)
+	theirs.ForEach(member)
+	if len(named) == 0 {
+		return []byte("{}")
+	}
+	return append(out, '}')
 }
 
 // fail writes a JSON-RPC error.

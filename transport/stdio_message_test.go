@@ -135,7 +135,7 @@ func TestResultsAsGiven(t *testing.T) {
 	for _, body := range []string{"", "5", `"text"`, `{"content":5}`} {
 		s.call("2", "raw", body)
 		got := s.hear()
-		if got.Error != nil || !strings.Contains(got.text(), "not of MCP's form") || !strings.Contains(string(got.Result), `"isError":true`) {
+		if got.Error != nil || !strings.Contains(got.text(), "not of MCP's form (kind internal)") || !strings.Contains(string(got.Result), `"isError":true`) {
 			t.Errorf("heard %s (%+v) for the result %q", got.Result, got.Error, body)
 		}
 	}
@@ -157,16 +157,38 @@ func normal(t *testing.T, text string) string {
 	return string(sorted)
 }
 
-// TestWithoutSession: another transport may hand messages to mcp-go itself.
-func TestWithoutSession(t *testing.T) {
+// TestResultInProtocol: what the newest protocol adds to a result stands beside
+// the machine's own members, once.
+func TestResultInProtocol(t *testing.T) {
+	var names []string
 	server := newServer(toolbox())
-	response, err := json.Marshal(server.protocol.HandleMessage(t.Context(), []byte(callLine("1", "echo", `{ "b":1,"a":12345678901234567890}`, ""))))
-	if err != nil {
-		t.Fatal(err)
+	server.client = func(name string) { names = append(names, name) }
+	s := begin(t, server)
+	s.say(`{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"raw","arguments":` +
+		`{"content":[],"resultType":"complete","_meta":{"a/b":{"_meta":1}}},"_meta":` +
+		`{"io.modelcontextprotocol/protocolVersion":"2026-07-28","io.modelcontextprotocol/clientCapabilities":{},"io.modelcontextprotocol/clientInfo":{"name":"modern","version":"1"}}}}`)
+	const want = `{"content":[],"resultType":"complete","_meta":{"a/b":{"_meta":1},"io.modelcontextprotocol/serverInfo":{"name":"test","version":"1","title":"Test"}}}`
+	if got := s.hear(); string(got.Result) != want {
+		t.Errorf("heard %s, want %s", got.Result, want)
 	}
-	var got heard
-	if err := json.Unmarshal(response, &got); err != nil || got.text() != `{ "b":1,"a":12345678901234567890}` {
-		t.Errorf("%v: got %s", err, response)
+	s.say(`{"jsonrpc":"2.0","id":2,"method":"initialize","params":{"protocolVersion":"2025-11-25","capabilities":{},"clientInfo":{"name":"early","version":"1"}}}`)
+	s.hear()
+	if got := strings.Join(names, " "); got != "modern early" {
+		t.Errorf("the clients were %q", got)
+	}
+}
+
+// TestResultOnOneLine: a machine may lay its result out; a message has one line.
+func TestResultOnOneLine(t *testing.T) {
+	s := begin(t, newServer(script(func(event core.Event) ([]core.Effect, error) {
+		if call, ok := event.(*core.Call); ok {
+			return []core.Effect{&core.Result{ID: call.ID, Body: []byte("{\n  \"content\": []\n}\n")}}, nil
+		}
+		return nil, nil
+	})))
+	s.call("1", "raw", "{}")
+	if got := s.hear(); string(got.Result) != `{"content":[]}` {
+		t.Errorf("heard %q", got.Result)
 	}
 }
 

@@ -448,6 +448,26 @@ func TestProgress(t *testing.T) {
 	}
 }
 
+func TestHeartbeat(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		server := newServer(toolbox())
+		server.host.config.Heartbeat = 15 * time.Second
+		s := begin(t, server)
+		s.say(callLine("1", "nap", `"40s"`, `"t"`))
+		s.say(callLine("2", "nap", `"40s"`, ""))
+		for want := 1; want <= 2; want++ {
+			if got := s.hear(); got.Method != "notifications/progress" || got.Params.Progress != want || got.Params.Message != "" {
+				t.Errorf("heard %+v, want heartbeat %d", got, want)
+			}
+		}
+		for range 2 {
+			if got := s.hear(); got.Method != "" {
+				t.Errorf("heard %+v, want the answers", got)
+			}
+		}
+	})
+}
+
 func TestManyCallsInSession(t *testing.T) {
 	const calls = 200
 	s := begin(t, newServer(toolbox()))

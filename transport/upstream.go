@@ -39,6 +39,9 @@ type UpstreamConfig struct {
 	AllowHTTP bool
 	// Deadlines bound the parts of an exchange.
 	Deadlines Deadlines
+	// Place says where a user sets a credential, for a sentence that begins
+	// "Set it in the". Nil: this program's environment.
+	Place func() string
 }
 
 // Upstream performs exchanges with providers over HTTP. It puts in the
@@ -52,6 +55,7 @@ type Upstream struct {
 	proxy     func(*url.URL) *url.URL
 	allowHTTP bool
 	deadlines Deadlines
+	place     func() string
 }
 
 // NewUpstream returns an upstream with connections of its own.
@@ -71,6 +75,10 @@ func NewUpstream(config UpstreamConfig) *Upstream {
 		proxy:     config.Proxy.ways(),
 		allowHTTP: config.AllowHTTP,
 		deadlines: config.Deadlines,
+		place:     config.Place,
+	}
+	if u.place == nil {
+		u.place = func() string { return "environment of this program" }
 	}
 	for _, row := range config.Providers {
 		endpoint, err := url.Parse(row.Endpoint)
@@ -182,7 +190,7 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Reques
 	if secret == "" {
 		return nil, nil, &core.Fail{
 			Kind: provider.Authentication, Reason: "no key is set for " + fetch.Provider,
-			Next: `Set API_KEY in the "env" of this server in the client's configuration, then restart the server.`,
+			Next: "Set " + name + " in the " + u.place() + ", then restart the server.",
 		}
 	}
 	if request.URL.Scheme != "https" && !u.allowHTTP && (proxy != nil || !isLoopback(request.URL.Hostname())) {

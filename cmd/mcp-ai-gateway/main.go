@@ -117,6 +117,10 @@ func withoutNpx(args []string) []string {
 // long, since some think between two words; the whole call has its own limit.
 const silence = 5 * time.Minute
 
+// heartbeat is how long a client that asked for progress hears nothing. The
+// most impatient ones give up after 30 to 60 s.
+const heartbeat = 15 * time.Second
+
 // serve speaks MCP until the client is gone.
 func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.Writer, log func(string)) error {
 	if fault := settings.fault(); fault != nil {
@@ -139,19 +143,22 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 			RootCAs:   settings.authority,
 			AllowHTTP: settings.allowHTTP,
 			Deadlines: transport.Deadlines{Silence: silence},
+			Place:     settings.peer.place,
 		}),
-		Timeout:  settings.timeout,
-		Longest:  box.longest,
-		Secrets:  settings.secrets,
-		Warm:     box.warm,
-		Machines: box.machines,
-		Calls:    box.calls,
-		Worn:     box.worn,
-		Log:      log,
+		Timeout:   settings.timeout,
+		Heartbeat: heartbeat,
+		Longest:   box.longest,
+		Secrets:   settings.secrets,
+		Warm:      box.warm,
+		Machines:  box.machines,
+		Calls:     box.calls,
+		Worn:      box.worn,
+		Log:       log,
 	})
 	defer host.Close()
 	server := transport.NewServer(transport.Program{
 		Name: "mcp-ai-gateway", Title: "MCP AI Gateway", Version: version(),
+		Client: settings.peer.is,
 	}, manifest, host)
 	return server.ServeStdio(ctx, stdin, stdout)
 }

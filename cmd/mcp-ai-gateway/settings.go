@@ -26,6 +26,7 @@ type settings struct {
 	authority *x509.CertPool // nil: the system's
 	allowHTTP bool
 	faults    []string
+	peer      peer
 
 	getenv func(string) string
 }
@@ -236,6 +237,6 @@ func (s *settings) fault() *provider.Error {
 	}
 	return &provider.Error{
 		Kind: provider.InvalidRequest, Message: "wrong settings: " + strings.Join(s.faults, "; "),
-		Next: `Correct them in the "env" of this server in the client's configuration, then restart the server.`,
+		Next: "Correct them in the " + s.peer.place() + ", then restart the server.",
 	}
 }

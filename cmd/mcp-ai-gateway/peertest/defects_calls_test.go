@@ -273,7 +273,20 @@ func TestD31ProgressToken(t *testing.T) {
 			}
 		}
 	}
-	t.Log("signs of life while a provider says nothing are a later part")
+}
+
+// TestD31Heartbeat: a client that asked for progress hears that the call lives,
+// long before it would give up.
+func TestD31Heartbeat(t *testing.T) {
+	t.Parallel() // it mostly waits
+	_, endpoint := ownProvider(t)
+	p := open(t, native, endpoint, cache)
+	p.send(callLine("1", question{model: "imitated?latency=17s", text: "Hello"}, `{"progressToken":"mine"}`))
+	if m := p.next(); m.Method != "notifications/progress" || m.Params.Message != "" {
+		t.Errorf("after 15 s of silence: %s", m)
+	}
+	p.result("1")
+	p.endSilently()
 }
 
 func TestD32CancelAndEnd(t *testing.T) {
@@ -307,7 +320,16 @@ func TestD33NoKey(t *testing.T) {
 	if m := responseTo(t, messages, "1"); !strings.Contains(string(m.Result), `"name":"chat_completion"`) {
 		t.Errorf("tools/list: %s", m)
 	}
-	failed(t, messages, "2", "authentication", "Set API_KEY")
+	failed(t, messages, "2", "authentication", "Set API_KEY", `"env" of this server in the client's configuration`)
+
+	// Where a client names itself, so does the sentence.
+	for name, place := range map[string]string{
+		"claude-ai": "claude_desktop_config.json", "claude-code": ".mcp.json", "cursor-vscode": ".cursor/mcp.json",
+		"Visual Studio Code": ".vscode/mcp.json", "gemini-cli-mcp-client": ".gemini/settings.json", "codex-mcp-client": "config.toml",
+	} {
+		messages := session(t, nil, strings.Replace(initialize, "peertest", name, 1), hello("1", "gpt-4o-mini", ""))
+		failed(t, messages, "1", "authentication", "Set API_KEY", place)
+	}
 
 	provider, endpoint := ownProvider(t)
 	answered(t, session(t, map[string]string{"API_ENDPOINT": endpoint}, hello("1", "imitated", "")), "1")
