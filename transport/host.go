@@ -59,8 +59,8 @@ type HostConfig struct {
 }
 
 // Host drives machines: it gives each call a machine, performs the effects and
-// hands the results out. All concurrency between calls and machines is in this
-// file. A machine is a bulkhead: if it dies, its calls are answered with kind
+// hands the results out. All concurrency between calls and machines is here and
+// in running.go. A machine is a bulkhead: if it dies, its calls are answered with kind
 // internal, and no other call notices.
 //
 // Two locks are taken in this order: a slot's, then the host's.
@@ -80,14 +80,14 @@ type Host struct {
 func NewHost(config HostConfig) *Host {
 	config.Warm = max(config.Warm, 1)
 	config.Machines = max(config.Machines, config.Warm)
-	redactor := newRedactor(config.Secrets)
-	log := config.Log
-	config.Log = func(text string) {
-		if log != nil {
-			log(redactor.text(text))
-		}
+	return &Host{config: config, redactor: newRedactor(config.Secrets)}
+}
+
+// Log gives the operator a line, without secrets.
+func (h *Host) Log(text string) {
+	if h.config.Log != nil {
+		h.config.Log(h.redactor.text(text))
 	}
-	return &Host{config: config, redactor: redactor}
 }
 
 // slot is the place of one machine, and its calls.
@@ -360,7 +360,7 @@ func (h *Host) step(s *slot, event core.Event) {
 	if err == nil {
 		return
 	}
-	h.config.Log("a machine died: " + err.Error())
+	h.Log("a machine died: " + err.Error())
 	s.fault, s.died = err, true
 	h.mu.Lock()
 	h.retire(s)
@@ -411,7 +411,7 @@ func (h *Host) perform(s *slot, effect core.Effect) {
 	case *core.Result:
 		h.finish(s, effect)
 	case *core.Log:
-		h.config.Log(effect.Text)
+		h.Log(effect.Text)
 	case *core.Manifest: // nobody asked
 	}
 }

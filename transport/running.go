@@ -13,10 +13,11 @@ import (
 type running struct {
 	id       core.ID
 	deadline time.Time // zero: none
-	fetches  map[core.ID]context.CancelFunc
-	timers   map[core.ID]*time.Timer
+	// Guarded by the slot's lock.
+	fetches map[core.ID]context.CancelFunc
+	timers  map[core.ID]*time.Timer
 
-	mu     sync.Mutex
+	mu     sync.Mutex      // guards what follows
 	text   strings.Builder // of deltas not yet handed out
 	result *core.Result
 	news   chan struct{} // holds one token when text or result is there

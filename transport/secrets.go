@@ -4,6 +4,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf16"
 	"unicode/utf8"
@@ -21,12 +22,27 @@ const redacted = "[redacted]"
 // every answer may hold, and keys that protect something are longer.
 const shortestSecret = 8
 
+// notSecrets are what guides tell people to set where a server wants no key.
+var notSecrets = []string{
+	"lm-studio", "lmstudio", "not-needed", "notneeded", "no-key-required", "sk-no-key-required", "placeholder", "your-api-key",
+}
+
+// cutSecret is how much of a secret's beginning may stand in front of an
+// ellipsis: the core quotes long texts up to a limit, and may cut a secret.
+const cutSecret = 12
+
+// cutWindow is how far in front of an ellipsis such a beginning is looked for.
+const cutWindow = 2 << 10
+
+// ellipsis is how the core ends what it cut.
+const ellipsis = "…"
+
 // layers is how often an echo may be escaped: by whom a provider asked, it, us.
 const layers = 3
 
 // redactor takes secrets out of texts in whatever encoding they were echoed:
 // as they are, in hex or in base64, and each of these with any of its
-// characters escaped for JSON or for a URL, up to [layers] times. Findings that
+// characters escaped for JSON, a URL or HTML, up to [layers] times. Findings that
 // overlap have one mark. No JSON escape sequence is cut in two.
 // A nil redactor has no secrets. A redactor may be used by many at once.
 type redactor struct {
@@ -39,7 +55,7 @@ type redactor struct {
 func newRedactor(secrets map[string]string) *redactor {
 	var r *redactor
 	for _, secret := range secrets {
-		if len(secret) < shortestSecret {
+		if len(secret) < shortestSecret || slices.Contains(notSecrets, strings.ToLower(secret)) {
 			continue
 		}
 		if r == nil {
@@ -71,7 +87,7 @@ func (r *redactor) add(form string) {
 	}
 	r.forms[form[0]] = append(r.forms[form[0]], form)
 	for _, first := range []byte(strings.Replace(form[:1], " ", " +", 1)) {
-		for _, second := range []byte(form[1:2] + `\%+`) {
+		for _, second := range []byte(form[1:2] + `\%+&`) {
 			r.begins[first][second] = true
 		}
 	}
@@ -81,14 +97,28 @@ func (r *redactor) add(form string) {
 	if i := strings.IndexByte(meant, form[0]); i >= 0 {
 		r.begins['\\'][letters[i]] = true
 	}
+	for _, second := range []byte(`#alqg\%`) {
+		r.begins['&'][second] = true
+	}
 }
 
 // text returns s without secrets.
 func (r *redactor) text(s string) string {
-	if r != nil {
-		s, _, _ = r.redact(s, 0, true)
+	if r == nil {
+		return s
 	}
-	return s
+	s, _, _ = r.redact(s, 0, true)
+	for end := 0; ; end += len(ellipsis) {
+		next := strings.Index(s[end:], ellipsis)
+		if next < 0 {
+			return s
+		}
+		end += next
+		if _, begun, _ := r.redact(s[max(0, end-cutWindow):end], 0, false); len(begun) >= cutSecret {
+			s = s[:end-len(begun)] + redacted + s[end:]
+			end += len(redacted) - len(begun)
+		}
+	}
 }
 
 // bytes returns b without secrets: b itself where there are none. JSON stays
@@ -301,7 +331,9 @@ func (c char) bytes() (b [utf8.UTFMax]byte, size int) {
 }
 
 // special reports whether a character may stand for something else.
-func (c char) special() bool { return c.code == '\\' || c.code == '%' || c.code == '+' }
+func (c char) special() bool {
+	return c.code == '\\' || c.code == '%' || c.code == '+' || c.code == '&'
+}
 
 // decode returns what stands at a place of a text that was escaped depth times.
 func decode(t string, at, depth int) char {
@@ -327,6 +359,10 @@ func unescape(t string, c char, depth int) char {
 	switch c.code {
 	case '+':
 		return char{' ', c.next}
+	case '&':
+		if r, next := reference(t, c.next, depth); r >= 0 {
+			return char{r, next}
+		}
 	case '%':
 		if code, next := number(t, c.next, depth, 2); code >= 0 {
 			return charOf(byte(code), next)
@@ -352,6 +388,45 @@ func unescape(t string, c char, depth int) char {
 		}
 	}
 	return c
+}
+
+// references are HTML's names of the characters that it escapes.
+var references = map[string]rune{"amp": '&', "lt": '<', "gt": '>', "quot": '"', "apos": '\''}
+
+// longestReference is the length of the longest one, such as #x1F600.
+const longestReference = 8
+
+// reference returns the character of HTML's character reference whose name
+// stands after &, as number does.
+func reference(t string, at, depth int) (r rune, next int) {
+	var name []byte
+	for len(name) <= longestReference {
+		c := decode(t, at, depth)
+		if c.next < 0 {
+			return 0, -1
+		}
+		at = c.next
+		if c.code == ';' {
+			break
+		}
+		if c.code != '#' && (c.code < '0' || c.code > '9') && (c.code|0x20 < 'a' || c.code|0x20 > 'z') {
+			return -1, at
+		}
+		name = append(name, byte(c.code))
+	}
+	if r, known := references[string(name)]; known {
+		return r, at
+	}
+	digits, numeric := strings.CutPrefix(string(name), "#")
+	base := 10
+	if hex := strings.TrimLeft(digits, "xX"); hex != digits {
+		digits, base = hex, 16
+	}
+	code, err := strconv.ParseUint(digits, base, 20)
+	if !numeric || err != nil {
+		return -1, at
+	}
+	return rune(code), at
 }
 
 // codePoint returns the character whose digits stand after \u, as number does:

@@ -237,6 +237,46 @@ func TestRedacted(t *testing.T) {
 	}
 }
 
+// TestCutSecrets: what the core quotes it cuts, and with it a secret at any
+// place. What is left of it must be too little to be of use.
+func TestCutSecrets(t *testing.T) {
+	for _, encoded := range []string{plainKey, fmt.Sprintf("%x", plainKey), base64.StdEncoding.EncodeToString([]byte(plainKey))} {
+		for length := range len(encoded) + 1 {
+			text := "no model … for Bearer " + encoded[:length] + "… (kind not_found)"
+			got := redactorOf(plainKey).text(text)
+			if strings.Contains(got, encoded[:min(length, cutSecret+2)]) && length >= cutSecret+2 {
+				t.Errorf("%d bytes of %q: %q", length, encoded, got)
+			}
+			if length < cutSecret && got != text {
+				t.Errorf("%d bytes are no secret: %q", length, got)
+			}
+		}
+	}
+	if got := redactorOf(plainKey).text(strings.Repeat("a … b", 1000)); got != strings.Repeat("a … b", 1000) {
+		t.Error("an ordinary text was changed")
+	}
+}
+
+// TestEscapedForHTML: a proxy's page escapes the password that it repeats.
+func TestEscapedForHTML(t *testing.T) {
+	r := redactorOf(`p@ss"wo\rd<>&'+% x`)
+	for _, echo := range []string{
+		`p@ss&#34;wo\rd&lt;&gt;&amp;&#39;+% x`, `p@ss&quot;wo\rd&lt;&gt;&amp;&apos;+% x`, `p@ss&#x22;wo\rd&lt;&gt;&amp;&#x27;&#43;% x`,
+	} {
+		if got := r.text("<p>" + echo + "</p>"); got != "<p>[redacted]</p>" {
+			t.Errorf("%s: %s", echo, got)
+		}
+		if got := streamed(r, strings.Split("<p>"+echo+"</p>", "")...); got != "<p>[redacted]</p>" {
+			t.Errorf("%s, one by one: %s", echo, got)
+		}
+	}
+	for _, text := range []string{"AT&T & co; &amp; &#x; &", "a&b=c&d"} {
+		if got := r.text(text); got != text {
+			t.Errorf("%q became %q", text, got)
+		}
+	}
+}
+
 // Ordinary text is not delayed: only what may be the beginning of a secret is.
 func TestHeldBack(t *testing.T) {
 	for text, held := range map[string]string{

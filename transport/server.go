@@ -49,8 +49,10 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 	}
 	for _, tool := range manifest.Tools {
 		s.protocol.AddTool(mcp.Tool{
-			Name: tool.Name, Title: tool.Title, Description: tool.Description,
-			RawInputSchema: tool.InputSchema, RawOutputSchema: tool.OutputSchema,
+			Name: tool.Name, Title: tool.Title,
+			// The user's own words and defaults: a key may stand there by mistake.
+			Description:    host.redactor.text(tool.Description),
+			RawInputSchema: host.redactor.bytes(tool.InputSchema), RawOutputSchema: tool.OutputSchema,
 			Annotations: mcp.ToolAnnotation{
 				ReadOnlyHint:    &tool.Annotations.ReadOnlyHint,
 				DestructiveHint: &tool.Annotations.DestructiveHint,

@@ -26,6 +26,9 @@ const (
 	// drainGrace is how long calls in flight may still take after the client
 	// closed our input.
 	drainGrace = 10 * time.Second
+	// waitingAnswers is how many answers, those of calls not counted, may wait
+	// for a client that does not read, before we do not read either.
+	waitingAnswers = 1 << 10
 )
 
 // ServeStdio speaks MCP over newline-delimited JSON until in ends or ctx does.
@@ -42,9 +45,17 @@ const (
 func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) error {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	session := &stdioSession{server: s, out: out, stop: stop, calls: map[string]context.CancelFunc{}}
+	session := &stdioSession{
+		server: s, out: out, stop: stop, calls: map[string]context.CancelFunc{},
+		answers: make(chan func(), waitingAnswers),
+	}
 	lines := make(chan error, 1)
 	go func() { lines <- session.read(ctx, in) }()
+	session.running.Go(func() {
+		for answer := range session.answers {
+			answer()
+		}
+	})
 	var err error
 	select {
 	case err = <-lines:
@@ -57,7 +68,7 @@ func (s *Server) ServeStdio(ctx context.Context, in io.Reader, out io.Writer) er
 	case <-drained:
 	case <-ctx.Done():
 	case <-time.After(drainGrace):
-		s.host.config.Log("the client is gone; calls that still ran were given up")
+		s.host.Log("the client is gone; calls that still ran were given up")
 	}
 	return errors.Join(err, session.writeError())
 }
@@ -67,6 +78,7 @@ type stdioSession struct {
 	server  *Server
 	stop    context.CancelFunc // ends the session
 	running sync.WaitGroup
+	answers chan func() // what the reader wants written: it never waits for the client to read
 
 	mu    sync.Mutex
 	calls map[string]context.CancelFunc // by the id's bytes
@@ -79,6 +91,7 @@ type stdioSession struct {
 
 // read takes lines until in ends.
 func (s *stdioSession) read(ctx context.Context, in io.Reader) error {
+	defer close(s.answers)
 	reader := bufio.NewReaderSize(in, 64<<10)
 	for first := true; ; first = false {
 		line, err := readLine(reader)
@@ -92,7 +105,7 @@ func (s *stdioSession) read(ctx context.Context, in io.Reader) error {
 			s.message(ctx, line)
 		}
 		if errors.Is(err, errLineTooLong) {
-			s.fail("null", mcp.INVALID_REQUEST, "the message is longer than "+strconv.Itoa(lineLimit>>20)+" MB")
+			s.refuse("null", mcp.INVALID_REQUEST, "the message is longer than "+strconv.Itoa(lineLimit>>20)+" MB")
 		}
 		switch {
 		case errors.Is(err, io.EOF):
@@ -200,7 +213,7 @@ func abridge(raw string) string {
 func (s *stdioSession) message(ctx context.Context, line []byte) {
 	e, complaint, code := open(line)
 	if complaint != "" {
-		s.fail(usableID(e.id), code, complaint)
+		s.refuse(usableID(e.id), code, complaint)
 		return
 	}
 	switch {
@@ -215,7 +228,8 @@ func (s *stdioSession) message(ctx context.Context, line []byte) {
 		if e.method == string(mcp.MethodInitialize) {
 			s.introduced(json.Parse([]byte(e.params)).Get("clientInfo.name"))
 		}
-		s.answer(e.id, s.server.protocol.HandleMessage(ctx, s.stub(e, e.params)), nil)
+		response := s.server.protocol.HandleMessage(ctx, s.stub(e, e.params))
+		s.answers <- func() { s.answer(e.id, response, nil) }
 	}
 }
 
@@ -267,45 +281,51 @@ func (s *stdioSession) stub(e envelope, params string) []byte {
 	return []byte(`{"jsonrpc":"2.0",` + id + `"method":` + string(method) + `,"params":` + params + `}`)
 }
 
-// call runs one tool call in a goroutine.
-func (s *stdioSession) call(ctx context.Context, e envelope) {
-	var name, meta, token, complaint string
-	call := &toolCall{}
-	json.Parse([]byte(e.params)).ForEach(func(key, value json.Value) bool {
+// toolParams are the params of tools/call, as the bytes they came in; "" where
+// absent.
+type toolParams struct{ name, arguments, meta, token string }
+
+// openCall reads the params of tools/call, or says what is wrong with them.
+func (s *stdioSession) openCall(params string) (p toolParams, complaint string) {
+	json.Parse([]byte(params)).ForEach(func(key, value json.Value) bool {
 		switch key.String() {
 		case "name":
-			if name = value.Raw; value.Type != json.String {
+			if p.name = value.Raw; value.Type != json.String {
 				complaint = "params.name: got " + abridge(value.Raw) + ", allowed: the name of a tool"
 			}
 		case "arguments":
-			call.arguments = []byte(value.Raw)
+			p.arguments = value.Raw
 		case "_meta":
-			if meta = value.Raw; !value.IsObject() {
+			if p.meta = value.Raw; !value.IsObject() {
 				complaint = "params._meta: got " + abridge(value.Raw) + ", allowed: an object"
 			}
 			s.introduced(clientName(value))
 			if t := value.Get("progressToken"); t.Type == json.String || t.Type == json.Number {
-				token = t.Raw
+				p.token = t.Raw
 			}
 		}
 		return true
 	})
-	if name == "" {
+	if p.name == "" {
 		complaint = "params.name: got nothing, allowed: the name of a tool"
 	}
+	return p, complaint
+}
+
+// call runs one tool call in a goroutine.
+func (s *stdioSession) call(ctx context.Context, e envelope) {
+	given, complaint := s.openCall(e.params)
 	if complaint != "" {
-		s.fail(e.id, mcp.INVALID_PARAMS, complaint)
+		s.refuse(e.id, mcp.INVALID_PARAMS, complaint)
 		return
 	}
-	if token != "" {
-		call.text = s.progress(token)
+	call := &toolCall{arguments: []byte(given.arguments)}
+	if given.token != "" {
+		call.text = s.progress(given.token)
 	}
-	params := `{"arguments":{}`
-	if name != "" {
-		params += `,"name":` + name
-	}
-	if meta != "" {
-		params += `,"_meta":` + meta
+	params := `{"arguments":{},"name":` + given.name
+	if given.meta != "" {
+		params += `,"_meta":` + given.meta
 	}
 	stub := s.stub(e, params+"}")
 
@@ -318,7 +338,7 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 	s.mu.Unlock()
 	if busy {
 		cancel()
-		s.fail(e.id, mcp.INVALID_REQUEST, "id: "+abridge(e.id)+" belongs to a call that is still running")
+		s.refuse(e.id, mcp.INVALID_REQUEST, "id: "+abridge(e.id)+" belongs to a call that is still running")
 		return
 	}
 	s.running.Go(func() {
@@ -419,6 +439,11 @@ func joined(tool, protocol []byte) []byte {
 		return []byte("{}")
 	}
 	return append(out, '}')
+}
+
+// refuse has a JSON-RPC error written when it is its turn.
+func (s *stdioSession) refuse(id string, code int, text string) {
+	s.answers <- func() { s.fail(id, code, text) }
 }
 
 // fail writes a JSON-RPC error.

@@ -6,6 +6,8 @@ import (
 	"testing"
 	"testing/synctest"
 	"time"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
 )
 
 func TestSessionEnds(t *testing.T) {
@@ -122,5 +124,51 @@ func TestSessionEndsWithItsOutput(t *testing.T) {
 				t.Error("the session does not end")
 			}
 		})
+	}
+}
+
+// stuck is a client that does not read: a write waits until the test ends.
+type stuck struct{ released chan struct{} }
+
+func (s stuck) Write(data []byte) (int, error) {
+	<-s.released
+	return 0, errFull
+}
+
+// TestClientThatDoesNotRead is heard all the same: it may cancel, and go.
+func TestClientThatDoesNotRead(t *testing.T) {
+	released := make(chan struct{})
+	defer close(released)
+	canceled := make(chan struct{})
+	machine := script(func(event core.Event) ([]core.Effect, error) {
+		if cancel, ok := event.(*core.Cancel); ok {
+			close(canceled)
+			return []core.Effect{answered(cancel.ID, "")}, nil
+		}
+		return nil, nil
+	})
+	in, client := io.Pipe()
+	ended := make(chan error, 1)
+	go func() { ended <- newServer(machine).ServeStdio(t.Context(), in, stuck{released}) }()
+	say := func(line string) {
+		if _, err := io.WriteString(client, line+"\n"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	say(callLine("1", "wait", "{}", ""))
+	for range 120 {
+		say(`{"jsonrpc":"2.0","id":2,"method":"tools/list"}`)
+	}
+	say(`{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":1}}`)
+	select {
+	case <-canceled:
+	case <-time.After(30 * time.Second):
+		t.Fatal("the call was not canceled")
+	}
+	_ = client.Close()
+	select {
+	case <-ended:
+	case <-time.After(drainGrace + 30*time.Second):
+		t.Error("the session does not end")
 	}
 }
