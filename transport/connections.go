@@ -69,6 +69,9 @@ func (c ProxyConfig) ways() func(*url.URL) *url.URL {
 	}
 }
 
+// Proxy is the proxy on the way to an address, nil where there is none.
+func (c ProxyConfig) Proxy(address *url.URL) *url.URL { return c.ways()(address) }
+
 // usable reports whether a proxy speaks something that we speak: net/http
 // would take any other scheme for http.
 func usable(proxy *url.URL) bool {

@@ -385,7 +385,7 @@ func TestProxyRefuses(t *testing.T) {
 		{"closed SOCKS", "socks5", "https", -1, true, " was refused"},
 		{"closed, forwarded", "http", "http", -1, true, " was refused"},
 		{"no TLS", "https", "https", -2, false, " does not speak TLS on this port"},
-		{"untrusted", "https", "https", -3, false, " is not trusted"},
+		{"untrusted", "https", "https", -3, false, " is from an authority that is not trusted"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			scheme, roots := test.scheme, pool

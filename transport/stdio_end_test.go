@@ -137,6 +137,7 @@ func (s stuck) Write(data []byte) (int, error) {
 
 // TestClientThatDoesNotRead is heard all the same: it may cancel, and go.
 func TestClientThatDoesNotRead(t *testing.T) {
+	t.Parallel() // it mostly waits
 	released := make(chan struct{})
 	defer close(released)
 	canceled := make(chan struct{})

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"crypto/tls"
 	"crypto/x509"
@@ -189,14 +190,14 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Reques
 	secret := u.secrets[name]
 	if secret == "" {
 		return nil, nil, &core.Fail{
-			Kind: provider.Authentication, Reason: "no key is set for " + fetch.Provider,
+			Kind: provider.Authentication, Reason: "no key is set",
 			Next: "Set " + name + " in the " + u.place() + ", then restart the server.",
 		}
 	}
 	if request.URL.Scheme != "https" && !u.allowHTTP && (proxy != nil || !isLoopback(request.URL.Hostname())) {
 		fail := &core.Fail{
-			Kind: provider.InvalidRequest, Reason: "the key for " + fetch.Provider + " would go over plain http to " + request.URL.Hostname(),
-			Next: "Use an https endpoint.",
+			Kind: provider.InvalidRequest, Reason: "the key would go over plain http to " + request.URL.Hostname(),
+			Next: "Use an https endpoint, or remove " + name + " if the server wants none, or set ALLOW_HTTP=1 if everybody on the way may read it.",
 		}
 		if proxy != nil {
 			fail.Reason += ", and the proxy " + proxy.Host + " could read it"
@@ -209,7 +210,7 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Reques
 
 func isLoopback(host string) bool {
 	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
+	return strings.TrimSuffix(strings.ToLower(host), ".") == "localhost" || ip != nil && ip.IsLoopback()
 }
 
 // failure says in our own words why an exchange broke: a library's error may
@@ -220,6 +221,8 @@ func failure(ctx context.Context, err error, trip *trip, begun bool) *core.Fail 
 		dns         *net.DNSError
 		certificate *tls.CertificateVerificationError
 		authority   x509.UnknownAuthorityError
+		other       x509.HostnameError
+		invalid     x509.CertificateInvalidError
 		record      tls.RecordHeaderError
 		network     net.Error
 		op          *net.OpError
@@ -244,8 +247,15 @@ func failure(ctx context.Context, err error, trip *trip, begun bool) *core.Fail 
 			peer = "the host " + peer
 		}
 		return &core.Fail{Kind: provider.Network, Reason: peer + " was not found", Next: next, Retry: dns.IsTemporary}
-	case errors.As(err, &certificate), errors.As(err, &authority):
-		return &core.Fail{Kind: provider.Network, Reason: "the certificate of " + peer + " is not trusted", Next: next}
+	case errors.As(err, &other):
+		return &core.Fail{Kind: provider.Network, Reason: "the certificate of " + peer + " is for another name", Next: cmp.Or(next, "Check the name in the endpoint.")}
+	case errors.As(err, &invalid) && invalid.Reason == x509.Expired:
+		return &core.Fail{Kind: provider.Network, Reason: "the certificate of " + peer + " has expired or is not valid yet", Next: "Check the clock of this machine; otherwise it is for the owner of the certificate to renew."}
+	case errors.As(err, &certificate), errors.As(err, &authority), errors.As(err, &invalid):
+		return &core.Fail{
+			Kind: provider.Network, Reason: "the certificate of " + peer + " is from an authority that is not trusted here",
+			Next: "If your network has an authority of its own, set CA_FILE to a file with its certificates (PEM).",
+		}
 	case errors.As(err, &record), errors.Is(err, http.ErrSchemeMismatch):
 		if next == "" {
 			next = "Check whether the endpoint is http or https."

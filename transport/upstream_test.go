@@ -329,7 +329,7 @@ func TestUnreachable(t *testing.T) {
 	})
 	t.Run("unknown authority", func(t *testing.T) {
 		endpoint, requests := counting(t, true, nil)
-		fetch(t.Context(), t, upstreamFor(t, endpoint), post(endpoint, "{}")).wantFail(t, provider.Network, false, "the certificate of 127.0.0.1 is not trusted")
+		fetch(t.Context(), t, upstreamFor(t, endpoint), post(endpoint, "{}")).wantFail(t, provider.Network, false, "the certificate of 127.0.0.1 is from an authority that is not trusted here")
 		if requests.Load() != 0 {
 			t.Error("the server saw a request")
 		}

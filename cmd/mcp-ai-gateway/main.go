@@ -123,9 +123,6 @@ const heartbeat = 15 * time.Second
 
 // serve speaks MCP until the client is gone.
 func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.Writer, log func(string)) error {
-	if fault := settings.fault(); fault != nil {
-		log(fault.Message)
-	}
 	manifest, err := describe(settings.config)
 	if err != nil {
 		return err
@@ -139,7 +136,7 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 			Secrets:   settings.secrets,
 			UserAgent: "mcp-ai-gateway/" + version(),
 			Longest:   int64(box.longest),
-			Proxy:     transport.ProxyConfig{HTTP: settings.proxies.http, HTTPS: settings.proxies.https, No: settings.proxies.no},
+			Proxy:     settings.proxy,
 			RootCAs:   settings.authority,
 			AllowHTTP: settings.allowHTTP,
 			Deadlines: transport.Deadlines{Silence: silence},
@@ -148,7 +145,7 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Timeout:   settings.timeout,
 		Heartbeat: heartbeat,
 		Longest:   box.longest,
-		Secrets:   settings.secrets,
+		Secrets:   settings.concealed(),
 		Warm:      box.warm,
 		Machines:  box.machines,
 		Calls:     box.calls,
@@ -156,6 +153,12 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Log:       log,
 	})
 	defer host.Close()
+	if fault := settings.fault(); fault != nil {
+		host.Log(fault.Message)
+	}
+	for _, note := range settings.notes {
+		host.Log(note)
+	}
 	server := transport.NewServer(transport.Program{
 		Name: "mcp-ai-gateway", Title: "MCP AI Gateway", Version: version(),
 		Client: settings.peer.is,

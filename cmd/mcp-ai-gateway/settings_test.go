@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport"
 )
 
 // environment is one that holds only what a test says.
@@ -33,7 +34,7 @@ func TestSettings(t *testing.T) {
 		{"D22, D23, defaults, and 0 counts", environment{"DEFAULT_TEMPERATURE": "0", "DEFAULT_MAX_TOKENS": "512"}, []string{`"default_temperature":0,"default_max_tokens":512`}},
 		{"the organization", environment{"OPENAI_ORGANIZATION": "org-1"}, []string{`"header":[{"name":"openai-organization","value":"org-1"}]`}},
 		{"the version", environment{"API_FORMAT": "Anthropic", "ANTHROPIC_VERSION": "2023-01-01"}, []string{`"version":"2023-01-01"`}},
-		{"what a client left", environment{"API_ENDPOINT": "${user_config.endpoint}", "API_FORMAT": "${API_FORMAT}", "DEFAULT_MODEL": "${X}", "OUTPUT": "raw"}, []string{`"output":"raw"`, `"endpoint":"https://api.openai.com/v1"`}},
+		{"what a client left", environment{"API_ENDPOINT": "${user_config.endpoint}", "API_FORMAT": "$API_FORMAT", "REQUEST_TIMEOUT": "%REQUEST_TIMEOUT%", "DEFAULT_MAX_TOKENS": "0", "DEFAULT_MODEL": "${X}", "OUTPUT": "raw"}, []string{`"output":"raw"`, `"endpoint":"https://api.openai.com/v1"`}},
 		{"D33, no key for a server of one's own", environment{"API_ENDPOINT": "http://nas.local:11434/v1"}, []string{`"endpoint":"http://nas.local:11434/v1"}`}},
 	} {
 		s := readSettings(test.env.get, "")
@@ -57,13 +58,13 @@ func TestSettings(t *testing.T) {
 func TestWrongSettings(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"API_FORMAT", "gemini", `API_FORMAT: got "gemini", allowed: openai, anthropic`}, // D9
-		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: a number from 0.001 to 86400`},
+		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: seconds, at most 86400; 0 for no limit`},
 		{"REQUEST_TIMEOUT", "-1", `got "-1"`},
 		{"REQUEST_TIMEOUT", "NaN", `got "NaN"`},
 		{"DEFAULT_TEMPERATURE", "abc", `allowed: a number from 0 to 2`},
 		{"DEFAULT_TEMPERATURE", "2.5", `got "2.5"`},
 		{"DEFAULT_MAX_TOKENS", "12abc", `got "12abc"`},
-		{"DEFAULT_MAX_TOKENS", "0", `got "0"`},
+		{"DEFAULT_MAX_TOKENS", "-1", `got "-1"`},
 		{"DEFAULT_MAX_TOKENS", "1.5", `allowed: a whole number`},
 		{"OUTPUT", "json", `allowed: text, structured, raw`},
 		{"SANDBOX", "yes", `allowed: off, auto, required`},
@@ -71,12 +72,20 @@ func TestWrongSettings(t *testing.T) {
 		{"ALLOW_HTTP", "maybe", `allowed: 0, 1`},
 		{"PROXY_URL", "ftp://name:hunter2@proxy", `PROXY_URL: allowed: a URL`},
 		{"HTTPS_PROXY", "http://", `HTTPS_PROXY: allowed: a URL`},
-		{"CA_FILE", "/no/such/file", `CA_FILE: got "/no/such/file", allowed: a file that can be read`},
+		{"CA_FILE", "/no/such/file", `CA_FILE: got "/no/such/file", allowed: a file, and there is none of this name`},
 		{"API_ENDPOINT", "https://name:hunter2@x.example", `API_ENDPOINT: allowed: a URL`},
+		{"API_ENDPOINT", "https://x.example:99999/v1", `API_ENDPOINT, the port: got "99999", allowed: 1 to 65535`},
+		{"OPENAI_ORGANIZATION", "org\nx", `OPENAI_ORGANIZATION: holds a line break`},
+		{"PROXY_URL", "http://user:hunter2#x@proxy:1", `write @ as %40`},
 		{"API_KEY", "a\nb", `API_KEY: holds a line break`},
+		{"API_KEY", "“hunter2”", `API_KEY: holds`},
 		{"OUTPUT", "sk-0123456789", `OUTPUT: got something else`},
 	} {
-		fault := readSettings(environment{test.name: test.value}.get, "").fault()
+		env := environment{test.name: test.value}
+		if test.name == "ANTHROPIC_VERSION" {
+			env["API_FORMAT"] = "anthropic"
+		}
+		fault := readSettings(env.get, "").fault()
 		if fault == nil || !strings.Contains(fault.Message, test.want) {
 			t.Errorf("%s=%s: %v", test.name, test.value, fault)
 		} else if strings.Contains(fault.Message, "hunter2") || strings.Contains(fault.Message, "0123456789") {
@@ -86,24 +95,39 @@ func TestWrongSettings(t *testing.T) {
 }
 
 func TestProxySettings(t *testing.T) {
+	type proxy = transport.ProxyConfig
 	for _, test := range []struct {
 		env  environment
-		want proxies
+		want proxy
 	}{
-		{environment{}, proxies{}},
-		{environment{"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://b:2", "NO_PROXY": "x"}, proxies{"http://b:2", "http://a:1", "x"}},
-		{environment{"https_proxy": "http://a:1", "http_proxy": "b:2", "no_proxy": "x"}, proxies{"http://b:2", "http://a:1", "x"}},
-		{environment{"ALL_PROXY": "socks5://a:1"}, proxies{"socks5://a:1", "socks5://a:1", ""}},
-		{environment{"all_proxy": "socks5h://a:1", "HTTPS_PROXY": "https://b:2"}, proxies{"socks5h://a:1", "https://b:2", ""}},
-		{environment{"PROXY_URL": "http://a:1", "HTTPS_PROXY": "http://b:2", "NO_PROXY": "x"}, proxies{"http://a:1", "http://a:1", "x"}},
+		{environment{}, proxy{}},
+		{environment{"HTTPS_PROXY": "http://a:1", "HTTP_PROXY": "http://b:2", "NO_PROXY": "x"}, proxy{HTTP: "http://b:2", HTTPS: "http://a:1", No: "x"}},
+		{environment{"https_proxy": "http://a:1", "http_proxy": "b:2", "no_proxy": "x"}, proxy{HTTP: "http://b:2", HTTPS: "http://a:1", No: "x"}},
+		{environment{"ALL_PROXY": "socks5://a:1"}, proxy{All: "socks5://a:1"}},
+		{environment{"ALL_PROXY": "socks://a:1/"}, proxy{All: "socks5://a:1/"}},
+		{environment{"all_proxy": "socks5h://a:1", "HTTPS_PROXY": "https://b:2"}, proxy{HTTPS: "https://b:2", All: "socks5h://a:1"}},
+		{environment{"PROXY_URL": "http://a:1", "HTTPS_PROXY": "http://b:2", "NO_PROXY": "x"}, proxy{All: "http://a:1", No: "x"}},
+		// What is wrong elsewhere does not matter here.
+		{environment{"HTTP_PROXY": "ftp://a:1"}, proxy{}},
+		{environment{"HTTPS_PROXY": "http://b:2", "ALL_PROXY": "ftp://a:1"}, proxy{HTTPS: "http://b:2"}},
+		{environment{"HTTPS_PROXY": "http://u:p%zz@h:1", "API_ENDPOINT": "http://127.0.0.1:11434/v1"}, proxy{}},
+		{environment{"ALL_PROXY": "ftp://a:1", "NO_PROXY": "*"}, proxy{No: "*"}},
 	} {
-		if s := readSettings(test.env.get, ""); s.proxies != test.want || s.fault() != nil {
-			t.Errorf("%v: %+v, %v", test.env, s.proxies, s.fault())
+		s := readSettings(test.env.get, "")
+		if s.proxy != test.want || s.fault() != nil {
+			t.Errorf("%v: %+v, %v", test.env, s.proxy, s.fault())
+		}
+		if wrong := strings.Contains(test.env["HTTP_PROXY"]+test.env["HTTPS_PROXY"]+test.env["ALL_PROXY"], "ftp:"); wrong && !strings.Contains(strings.Join(s.notes, ""), "of no use") {
+			t.Errorf("%v: nobody is told: %q", test.env, s.notes)
 		}
 	}
-	s := readSettings(environment{"PROXY_URL": "http://me:letmein-123@a:1"}.get, "")
-	if !slices.Contains(slices.Collect(maps.Values(s.secrets)), "letmein-123") {
-		t.Error("the proxy's password is no secret")
+	s := readSettings(environment{
+		"HTTP_PROXY": "http://me:letmein-123@a:1", "HTTPS_PROXY": "http://me:letmein-456@a:1", "ALL_PROXY": "http://token-as-user@b:1",
+		"API_ENDPOINT": "https://x.example/v1?api-key=in-the-query&v=1",
+	}.get, "")
+	hidden := slices.Sorted(maps.Values(s.hidden))
+	if want := []string{"in-the-query", "letmein-123", "letmein-456", "token-as-user"}; !slices.Equal(hidden, want) {
+		t.Errorf("hidden are %q, want %q", hidden, want)
 	}
 }
 
