@@ -81,12 +81,12 @@ func TestReactorHost(t *testing.T) {
 				test.answer(w, r)
 			}))
 			defer server.Close()
-			host := node(t, "hosts/reactor.mjs", filepath.Join(built, "gateway.wasm"), server.URL+"/v1", "a-model", "How are you?")
+			host := node(t, "hosts/ask.mjs", filepath.Join(built, "gateway.wasm"), server.URL+"/v1", "a-model", "How are you?")
 			host.Env = append(environment, "API_KEY=sesame")
 			var stderr bytes.Buffer
 			host.Stderr = &stderr
 			out, err := host.Output()
-			if err != nil || string(out) != test.want {
+			if fails := test.name == "refused"; (err != nil) != fails || string(out) != test.want {
 				t.Errorf("it prints %q, %v\nwant %q\n%s", out, err, test.want, &stderr)
 			}
 		})
@@ -142,6 +142,17 @@ func commands(t *testing.T, run func(t *testing.T, open func() *exec.Cmd)) {
 	t.Run("node", func(t *testing.T) {
 		run(t, func() *exec.Cmd { return node(t, "hosts/lines.mjs", module) })
 	})
+	for _, runtime := range [][]string{{"deno", "run", "--allow-read"}, {"bun", "run"}} {
+		t.Run(runtime[0], func(t *testing.T) {
+			path, err := exec.LookPath(runtime[0])
+			if err != nil {
+				t.Skipf("%s is missing: scripts/hosts installs it, or npm install %[1]s", runtime[0])
+			}
+			run(t, func() *exec.Cmd {
+				return exec.Command(path, append(runtime[1:len(runtime):len(runtime)], "hosts/lines.mjs", module)...)
+			})
+		})
+	}
 }
 
 func TestLines(t *testing.T) {
