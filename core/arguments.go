@@ -136,7 +136,7 @@ func (a *arguments) truth(name string) bool {
 	if !ok {
 		return false
 	}
-	switch strings.ToLower(value.String()) {
+	switch strings.ToLower(strings.TrimSpace(value.String())) {
 	case "true":
 		return true
 	case "false":
@@ -146,32 +146,29 @@ func (a *arguments) truth(name string) bool {
 	return false
 }
 
-// texts reads a list of strings; a single string is a list of one. An empty
-// list and a lone empty string say nothing.
-func (a *arguments) texts(name string, most int) []string {
+// texts reads a list of strings; a single string is a list of one, and a list
+// in quotes is a list where its elements may be such texts: "[1]" is a text. An
+// empty list and an empty string say nothing.
+func (a *arguments) texts(name string, most int) (found []string) {
 	value, ok := a.fields[name]
-	if !ok {
+	if !ok || value.Type == json.String && value.String() == "" {
 		return nil
 	}
-	if list := unquoted(value); list.IsArray() {
-		value = list
+	said := func(element json.Value) bool { return element.Type == json.String && element.String() != "" }
+	if list := unquoted(value).Array(); len(list) > 0 && !slices.ContainsFunc(list, func(element json.Value) bool { return !said(element) }) {
+		value = unquoted(value)
 	}
-	list := elements(value)
-	if len(list) == 1 && list[0].Type == json.String && list[0].String() == "" {
-		return nil
-	}
-	var texts []string
-	for i, element := range list {
-		if element.Type != json.String || element.String() == "" {
+	for i, element := range elements(value) {
+		if !said(element) {
 			a.fault(name+"["+strconv.Itoa(i)+"]", given(element), "a string of at least one character")
 			continue
 		}
-		texts = append(texts, element.String())
+		found = append(found, element.String())
 	}
-	if len(texts) > most {
-		a.fault(name, strconv.Itoa(len(texts))+" strings", "at most "+strconv.Itoa(most))
+	if len(found) > most {
+		a.fault(name, strconv.Itoa(len(found))+" strings", "at most "+strconv.Itoa(most))
 	}
-	return texts
+	return found
 }
 
 // elements returns a list's elements; what is no list is a list of one.

@@ -3,6 +3,7 @@ package core
 import (
 	"cmp"
 	"strconv"
+	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
@@ -161,7 +162,7 @@ func readChat(config *Config, raw []byte) (*provider.Request, *provider.Error) {
 		return nil, a.err()
 	}
 	request := &provider.Request{
-		Model:            a.text("model"),
+		Model:            strings.TrimSpace(a.text("model")),
 		Messages:         a.messages(),
 		Temperature:      a.number("temperature", 0, 2),
 		MaxTokens:        a.whole("max_tokens", 1),
@@ -173,7 +174,10 @@ func readChat(config *Config, raw []byte) (*provider.Request, *provider.Error) {
 		ResponseFormat:   a.responseFormat(),
 	}
 	request.Model = cmp.Or(request.Model, config.DefaultModel)
-	request.Temperature = cmp.Or(request.Temperature, config.DefaultTemperature)
+	if request.TopP == nil {
+		// Who sets top_p chose the one way of sampling; vendors advise against both.
+		request.Temperature = cmp.Or(request.Temperature, config.DefaultTemperature)
+	}
 	request.MaxTokens = cmp.Or(request.MaxTokens, config.DefaultMaxTokens)
 	fault := a.err()
 	if fault == nil && request.Model == "" {
@@ -236,30 +240,29 @@ func (a *arguments) parts(path string, content json.Value) []provider.Part {
 	}
 	var parts []provider.Part
 	for i, element := range elements(content) {
-		path := path + "[" + strconv.Itoa(i) + "]"
+		place := path + "[" + strconv.Itoa(i) + "]"
 		if element.Type == json.String {
 			parts = append(parts, provider.Part{Type: "text", Text: element.String()})
 			continue
 		}
 		if !element.IsObject() {
-			a.fault(path, given(element), `a part such as {"type": "text", "text": "Hello"}`)
+			a.fault(place, given(element), `a part such as {"type": "text", "text": "Hello"}`)
 			continue
 		}
 		if kind := element.Get("type"); kind.String() != "text" {
-			a.fault(path+".type", given(kind), "text")
+			a.fault(place+".type", given(kind), "text")
 			continue
 		}
-		part := provider.Part{Type: "text"}
-		var content json.Value
-		a.each(path+".", element, []string{"type", "text"}, func(name string, value json.Value) {
+		var text json.Value
+		a.each(place+".", element, []string{"type", "text"}, func(name string, value json.Value) {
 			if name == "text" {
-				content = value
+				text = value
 			}
 		})
-		if part.Text = content.String(); content.Type != json.String {
-			a.fault(path+".text", given(content), "a string")
+		if text.Type != json.String {
+			a.fault(place+".text", given(text), "a string")
 		}
-		parts = append(parts, part)
+		parts = append(parts, provider.Part{Type: "text", Text: text.String()})
 	}
 	return parts
 }
@@ -271,24 +274,64 @@ func (a *arguments) responseFormat() *provider.ResponseFormat {
 		return nil
 	}
 	value = unquoted(value)
-	const allowed = `{"type": "text"}, {"type": "json_object"} or {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}`
 	kind := value
+	var schema json.Value
 	if value.IsObject() {
 		kind = value.Get("type")
+		a.each("response_format.", value, []string{"type", "json_schema"}, func(name string, value json.Value) {
+			if name == "json_schema" {
+				schema = unquoted(value)
+			}
+		})
 	}
 	format := &provider.ResponseFormat{Type: kind.String()}
 	switch format.Type {
 	case "text", "json_object":
 	case "json_schema":
-		schema := unquoted(value.Get("json_schema"))
-		if !schema.IsObject() {
-			a.fault("response_format.json_schema", given(schema), allowed)
-			return nil
-		}
-		format.JSONSchema = json.Compact([]byte(schema.Raw))
+		format.JSONSchema = a.jsonSchema(schema)
 	default:
-		a.fault("response_format", given(kind), allowed)
-		return nil
+		a.fault("response_format", given(kind), responseFormats)
 	}
 	return format
+}
+
+const responseFormats = `{"type": "text"}, {"type": "json_object"} or {"type": "json_schema", "json_schema": {"name": ..., "schema": {...}}}`
+
+// jsonSchema reads response_format.json_schema by OpenAI's rules, which hold
+// for every form: what one provider takes, another should not refuse.
+func (a *arguments) jsonSchema(object json.Value) json.RawMessage {
+	const path = "response_format.json_schema"
+	if !object.IsObject() {
+		a.fault(path, given(object), responseFormats)
+		return nil
+	}
+	var name, schema json.Value
+	a.each(path+".", object, []string{"name", "schema", "strict", "description"}, func(field string, value json.Value) {
+		switch field {
+		case "name":
+			name = value
+		case "schema":
+			schema = value
+		case "strict":
+			if value.Type != json.True && value.Type != json.False {
+				a.fault(path+".strict", given(value), "true or false")
+			}
+		case "description":
+			if value.Type != json.String {
+				a.fault(path+".description", given(value), "a string")
+			}
+		}
+	})
+	if name.Type != json.String || !isSchemaName(name.String()) {
+		a.fault(path+".name", given(name), "a string of 1 to 64 letters of a-z, A-Z, digits, _ and -")
+	}
+	if !schema.IsObject() {
+		a.fault(path+".schema", given(schema), "a JSON schema, an object")
+	}
+	return json.Compact([]byte(object.Raw))
+}
+
+func isSchemaName(name string) bool {
+	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+	return name != "" && len(name) <= 64 && strings.Trim(name, letters) == ""
 }

@@ -13,8 +13,8 @@ type Config struct {
 	Description string `json:"description,omitempty"`
 	// DefaultModel is asked where a call names no model; may be empty.
 	DefaultModel string `json:"default_model,omitempty"`
-	// DefaultTemperature and DefaultMaxTokens stand where a call says nothing.
-	// A temperature of 0 counts.
+	// DefaultTemperature stands where a call says neither temperature nor
+	// top_p; 0 counts. DefaultMaxTokens stands where it says nothing.
 	DefaultTemperature *float64 `json:"default_temperature,omitempty"`
 	DefaultMaxTokens   *int64   `json:"default_max_tokens,omitempty"`
 	// Providers can be asked. The first is asked where nothing else decides.

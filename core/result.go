@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -61,6 +62,8 @@ type failure struct {
 	RequestID   string        `json:"request_id,omitempty"`
 	RetryAfterS int64         `json:"retry_after_s,omitempty"`
 	Attempts    []attempt     `json:"attempts,omitempty"`
+	// Adjusted is what had been changed of the request that failed.
+	Adjusted []provider.Adjustment `json:"adjusted,omitempty"`
 }
 
 // completion puts the completion object together.
@@ -101,7 +104,13 @@ func (c *call) succeed(answer *answer) {
 		c.finish("", &result)
 		return
 	}
-	result.Content = append(answerBlocks(object), block{
+	for _, choice := range object.Choices {
+		result.Content = append(result.Content, answerBlocks(choice)...)
+		if words := ending(choice, object.Usage); words != "" {
+			result.Content = append(result.Content, block{Type: "text", Text: "[" + words + "]", Annotations: &blockAnnotations{Audience: []string{"assistant"}}})
+		}
+	}
+	result.Content = append(result.Content, block{
 		Type: "text", Text: c.summary(object), Annotations: &blockAnnotations{Audience: []string{"user"}},
 	})
 	if c.config.Output == OutputStructured {
@@ -141,20 +150,24 @@ func (c *call) fail(fault *provider.Error, answer *answer) {
 	}
 	who := ""
 	if answer != nil {
-		who = answer.target.row.Name
-		failure.Provider, failure.Model = who, answer.target.model
+		if len(c.reached) > 0 { // else it is the gateway that refuses
+			who = answer.target.row.Name
+		}
+		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, answer.adjusted
 		if failure.RequestID == "" {
 			failure.RequestID = answer.requestID
 		}
 	}
 	result := toolResult{IsError: true, Meta: toolResultMeta{Error: failure}}
 	result.Content = []block{{Type: "text", Text: sentence(fault, who, len(c.reached))}}
-	if answer != nil && answer.response != nil {
+	if answer != nil && answer.response != nil && (len(answer.response.Choices) > 0 || answer.response.Usage != nil) {
 		object := c.completion(answer)
-		if blocks := answerBlocks(object); blocks[0].Text != "" {
+		result.Meta.Completion = withoutContent(object)
+		for _, choice := range object.Choices {
+			result.Content = append(result.Content, answerBlocks(choice)...)
+		}
+		if len(result.Content) > 1 {
 			result.Content[0].Text += " What had come of the answer follows."
-			result.Content = append(result.Content, blocks...)
-			result.Meta.Completion = withoutContent(object)
 		}
 	}
 	c.finish(fault.Kind, &result)
@@ -168,38 +181,82 @@ func (c *call) finish(kind provider.Kind, result *toolResult) {
 	c.end(kind, body)
 }
 
-// answerBlocks are the answer as content: the text first and alone, then what
+// answerBlocks are an answer as content: the text first and alone, then what
 // else the model made.
-func answerBlocks(object *completion) []block {
-	var blocks []block
-	for _, choice := range object.Choices {
-		message := choice.Message
-		text := message.Refusal
-		if message.Content != nil && *message.Content != "" {
-			text = *message.Content
-		}
-		if text != "" || len(message.ToolCalls) == 0 {
-			blocks = append(blocks, block{Type: "text", Text: text})
-		}
-		if len(message.ToolCalls) > 0 {
-			if calls, err := json.Marshal(struct {
-				ToolCalls []provider.ToolCall `json:"tool_calls"`
-			}{message.ToolCalls}); err == nil {
-				blocks = append(blocks, block{Type: "text", Text: string(calls)})
-			}
-		}
+func answerBlocks(choice provider.Choice) (blocks []block) {
+	if text := answerText(choice.Message); text != "" {
+		blocks = append(blocks, block{Type: "text", Text: text})
 	}
-	if len(blocks) == 0 {
-		blocks = []block{{Type: "text"}}
+	if len(choice.Message.ToolCalls) > 0 {
+		if calls, err := json.Marshal(struct {
+			ToolCalls []provider.ToolCall `json:"tool_calls"`
+		}{choice.Message.ToolCalls}); err == nil {
+			blocks = append(blocks, block{Type: "text", Text: string(calls)})
+		}
 	}
 	return blocks
+}
+
+// answerText is the answer's text, or else the refusal's.
+func answerText(message provider.AnswerMessage) string {
+	if message.Content != nil && *message.Content != "" {
+		return *message.Content
+	}
+	return message.Refusal
+}
+
+// ending tells the assistant how an answer ended that is empty or cut, which
+// its text does not show; "" of any other.
+func ending(choice provider.Choice, usage *provider.Usage) string {
+	message := choice.Message
+	state := "cut"
+	if answerText(message) == "" && len(message.ToolCalls) == 0 {
+		state = "empty"
+	}
+	why := ""
+	switch {
+	case choice.NativeFinishReason == "model_context_window_exceeded":
+		why = "the model's context is full; shorten the messages"
+	case choice.FinishReason == provider.FinishLength:
+		why = "the limit of tokens was reached"
+		if state == "empty" && usage != nil && usage.CompletionTokensDetails != nil && usage.CompletionTokensDetails.ReasoningTokens > 0 {
+			why = "the limit of tokens was used up by " + count(usage.CompletionTokensDetails.ReasoningTokens, "reasoning token")
+		} else if state == "empty" && message.ReasoningContent != "" {
+			why = "the limit of tokens was used up by reasoning"
+		}
+		why += "; raise max_tokens"
+	case choice.FinishReason == provider.FinishContentFilter && message.Refusal != "" && answerText(message) == message.Refusal:
+		return "" // the text says it
+	case choice.FinishReason == provider.FinishContentFilter:
+		why = "a content filter stopped it"
+		if choice.NativeFinishReason == "refusal" {
+			why = "the model refused"
+		}
+		if message.Refusal != "" {
+			why += " (" + strings.TrimRight(message.Refusal, ". ") + ")"
+		}
+		why += "; rephrase the messages, or choose another model"
+	case choice.NativeFinishReason == "pause_turn":
+		why = "the provider paused it; ask again, for less at once"
+	case state == "cut": // by nothing
+		return ""
+	case len(message.Images) > 0:
+		why = "the model made " + count(int64(len(message.Images)), "image") + ", which only the completion object holds"
+	case len(message.Audio) > 0:
+		why = "the model made audio, which only the completion object holds"
+	case message.ReasoningContent != "" || len(message.ReasoningDetails) > 0:
+		why = "the model reasoned and said nothing; ask again, or choose another model"
+	default:
+		why = "the model said nothing; ask again, or choose another model"
+	}
+	return "The answer is " + state + ": " + why + "."
 }
 
 // withoutContent is a completion object for _meta, where the answer's text
 // would only stand a second time.
 func withoutContent(object *completion) *completion {
 	lean := *object
-	lean.Choices = append([]provider.Choice(nil), object.Choices...)
+	lean.Choices = slices.Clone(object.Choices)
 	for i := range lean.Choices {
 		lean.Choices[i].Message.Content = nil
 	}
@@ -222,8 +279,6 @@ func (c *call) summary(object *completion) string {
 			words = append(words, "cut at the limit of tokens")
 		case provider.FinishContentFilter:
 			words = append(words, "cut by a content filter")
-		case provider.FinishError:
-			words = append(words, "ended by an error of the provider")
 		}
 	}
 	for _, adjustment := range object.Gateway.Adjusted {
@@ -269,13 +324,24 @@ func sentence(fault *provider.Error, who string, attempts int) string {
 	if next == "" {
 		next = nextSteps[fault.Kind]
 	}
-	if fault.RetryAfterMS > 0 {
+	if fault.RetryAfterMS > 0 && fault.Next == "" && waitingHelps(fault) {
 		next = "Try again in " + strconv.FormatInt((fault.RetryAfterMS+999)/1000, 10) + " s."
 	}
 	if next != "" {
 		s.WriteString(" " + next)
 	}
 	return s.String()
+}
+
+// waitingHelps reports whether the wait that a provider asks for is what to do.
+func waitingHelps(fault *provider.Error) bool {
+	switch fault.Kind {
+	case provider.RateLimit, provider.Overloaded, provider.Timeout:
+		return true
+	case provider.Authentication, provider.Quota:
+		return false
+	}
+	return fault.Retry
 }
 
 // nextSteps is what to do about a kind where nothing better is known.

@@ -1,8 +1,8 @@
 package provider
 
 import (
-	"bytes"
-	"io"
+	"slices"
+	"strconv"
 	"strings"
 	"unicode"
 
@@ -96,27 +96,29 @@ type anthropicEncoding struct {
 // adjust notes a deviation, once, however many messages share it.
 func (e *anthropicEncoding) adjust(parameter, action, reason string) {
 	adjustment := Adjustment{parameter, action, reason}
-	for _, known := range e.adjusted {
-		if known == adjustment {
-			return
-		}
+	if !slices.Contains(e.adjusted, adjustment) {
+		e.adjusted = append(e.adjusted, adjustment)
 	}
-	e.adjusted = append(e.adjusted, adjustment)
 }
 
 // conversation writes the messages as turns. Neighbours of one role become one
 // turn: the API joins them as well, other servers of this form refuse them.
 func (e *anthropicEncoding) conversation(messages []Message) *Error {
+	last := len(messages) - 1 // the one that is to be answered
+	for last > 0 && (messages[last].Role == System || messages[last].Role == Developer) {
+		last--
+	}
 	for i, message := range messages {
 		if message.Name != "" {
 			e.adjust("messages[].name", "dropped", "Anthropic's messages carry no names")
 		}
 		blocks := e.texts(message.Parts)
 		if len(blocks) == 0 {
-			if message.Role == User && i == len(messages)-1 {
+			if message.Role == User && i == last {
 				return &Error{
-					Kind: InvalidRequest, Message: "the last message is empty, and Anthropic refuses empty messages",
-					Next: "Write something in the last message, or leave it out.",
+					Kind:    InvalidRequest,
+					Message: "messages[" + strconv.Itoa(i) + "].content: got nothing but white space, allowed: a text, since Anthropic refuses empty messages",
+					Next:    "Write something in that message, or leave it out.",
 				}
 			}
 			continue
@@ -144,7 +146,7 @@ func (e *anthropicEncoding) conversation(messages []Message) *Error {
 	}
 	if len(e.wire.Messages) == 0 {
 		if len(e.wire.System) == 0 {
-			return &Error{Kind: InvalidRequest, Message: "the messages hold no text", Next: "Send at least one message with text."}
+			return &Error{Kind: InvalidRequest, Message: "messages: got nothing but white space, allowed: at least one message with a text"}
 		}
 		e.wire.Messages = []anthropicTurn{{User, e.wire.System}}
 		e.wire.System = nil
@@ -196,7 +198,7 @@ func (e *anthropicEncoding) prefill() *Error {
 	}
 	if !e.model.prefill {
 		return &Error{
-			Kind: InvalidRequest, Message: "the last message is the assistant's, and " + e.wire.Model + " does not continue an answer begun for it",
+			Kind: InvalidRequest, Message: "messages: got one of the assistant as the last, allowed: one of the user, since " + e.wire.Model + " does not continue an answer begun for it",
 			Next: "End with a user's message, or choose a model up to Claude 4.5.",
 		}
 	}
@@ -271,26 +273,29 @@ func (e *anthropicEncoding) format(format *ResponseFormat) *Error {
 		e.adjust("response_format", "renamed", "Anthropic has no json_object: a sentence of the system prompt asks for JSON")
 		return nil
 	case !e.model.schemas:
+		able := "a model that can"
+		if _, _, ok := claudeVersion(e.wire.Model); ok {
+			able = "Claude 4.1 or newer"
+		}
 		return &Error{
-			Kind: InvalidRequest, Message: "response_format: " + e.wire.Model + " cannot be held to a json_schema",
-			Next: "Choose Claude 4.5 or newer, or leave response_format out and describe the form in a message.",
+			Kind: InvalidRequest, Message: "response_format.type: got json_schema, to which " + e.wire.Model + " cannot be held, allowed: text, json_object",
+			Next: "Choose " + able + ", or leave response_format out and describe the form in a message.",
 		}
 	}
-	var schema json.Value
-	if json.Valid(format.JSONSchema) {
-		asked := json.Parse(format.JSONSchema)
-		schema = asked.Get("schema")
-		if asked.Get("description").Exists() {
-			e.adjust("response_format.json_schema.description", "dropped", "Anthropic takes only the schema")
-		}
+	asked := json.Parse(format.JSONSchema)
+	if asked.Get("description").Type == json.String {
+		e.adjust("response_format.json_schema.description", "dropped", "Anthropic takes only the schema")
 	}
-	if !schema.IsObject() {
-		return &Error{Kind: InvalidRequest, Message: "response_format.json_schema.schema: it has to be a JSON schema, an object"}
+	if asked.Get("strict").Type == json.False {
+		e.adjust("response_format.json_schema.strict", "dropped", "Anthropic always keeps to the schema")
 	}
-	given := json.Compact([]byte(schema.Raw))
-	written := appendClosed(make([]byte, 0, len(given)+256), json.Parse(given), 0)
-	if len(written) != len(given) {
-		e.adjust("response_format.json_schema.schema", "clamped", "Anthropic wants every object closed: additionalProperties false was added")
+	rewriting := anthropicSchema{}
+	written := rewriting.append(nil, json.Parse(json.Compact([]byte(asked.Get("schema").Raw))), true, 0)
+	if rewriting.moved {
+		e.adjust("response_format.json_schema.schema", "moved", "Anthropic refuses bounds of numbers, texts and lists: they went into the descriptions")
+	}
+	if rewriting.added {
+		e.adjust("response_format.json_schema.schema", "added", "Anthropic wants every object closed: with additionalProperties false")
 	}
 	e.wire.OutputConfig = &anthropicOutput{anthropicFormat{"json_schema", written}}
 	return nil
@@ -302,109 +307,7 @@ const anthropicJSONSentence = "Respond with a single JSON object and nothing els
 // Decode.
 
 func (anthropic) Decode(reply *Reply, delta func(text string)) (*Response, error) {
-	if reply.Status < 200 || reply.Status > 299 {
-		return nil, anthropicFault(readError(reply))
-	}
-	return decode(reply, delta, decodeAnthropicWhole, decodeAnthropicStream)
-}
-
-func decodeAnthropicWhole(reply *Reply, body []byte) (*Response, error) {
-	value := json.Parse(body)
-	if anthropicFailed(value) {
-		return nil, anthropicFault(errorIn(reply, value))
-	}
-	whole := anthropicAssembly{done: true}
-	if value.Get("content").IsArray() {
-		whole.start(value)
-		whole.stop(value)
-	}
-	response := whole.result()
-	response.Raw = body
-	if !whole.began {
-		fault := reply.fault("the reply holds no answer: " + quote(body))
-		fault.Next = wrongEndpoint
-		return response, fault
-	}
-	return response, nil
-}
-
-func decodeAnthropicStream(reply *Reply, body io.Reader, delta func(string)) (*Response, error) {
-	stream := eventStream{body: body}
-	pieces := &anthropicAssembly{delta: delta}
-	for !pieces.done {
-		name, data, err := stream.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return pieces.result(), AsError(err)
-		}
-		data = bytes.TrimSpace(data)
-		if len(data) == 0 || string(data) == "[DONE]" {
-			continue // gateways add OpenAI's last line
-		}
-		if !json.Valid(data) {
-			fault := reply.fault("a piece of the stream is not JSON: " + quote(data))
-			fault.Retry = true
-			return pieces.result(), fault
-		}
-		value := json.Parse(data)
-		if string(name) == "error" || anthropicFailed(value) {
-			return pieces.result(), anthropicFault(errorIn(reply, value))
-		}
-		pieces.add(value)
-	}
-	if !pieces.began || !pieces.done && pieces.stopReason == "" {
-		// Half an answer must not look like a whole one. A stop_reason is as
-		// good as a message_stop: it comes after all blocks and the usage.
-		fault := reply.fault("the stream ended before the answer was finished")
-		fault.Retry = true
-		return pieces.result(), fault
-	}
-	return pieces.result(), nil
-}
-
-// Mappings.
-
-// anthropicFinish maps a stop_reason. A cut or refused answer stays what it
-// is, since its calls may be cut as well; pause_turn asks to send the answer
-// back, and happens only with Anthropic's own tools.
-func anthropicFinish(native string, calls bool) FinishReason {
-	switch native {
-	case "max_tokens", "model_context_window_exceeded":
-		return FinishLength
-	case "refusal":
-		return FinishContentFilter
-	case "tool_use":
-		return FinishToolCalls
-	}
-	if calls {
-		return FinishToolCalls
-	}
-	return FinishStop
-}
-
-// anthropicFailed finds an error that came with status 200, in a whole reply
-// or in a stream. Compatible servers may leave the type out.
-func anthropicFailed(value json.Value) bool {
-	fault := value.Get("error")
-	return text(value.Get("type")) == "error" || fault.IsObject() && fault.Raw != "{}" || text(fault) != ""
-}
-
-// anthropicFault mends the two cases in which neither status nor type tell the
-// kind: older accounts without credit get a 400, and an error inside a stream
-// has status 200.
-func anthropicFault(fault *Error) *Error {
-	switch {
-	case fault.Code == "invalid_request_error" && strings.Contains(fault.Message, "credit balance is too low"):
-		fault.Kind = Quota
-	case fault.Code == "invalid_request_error" && fault.Kind == BadReply:
-		fault.Kind = InvalidRequest
-		if saysContextLength(fault.Message) {
-			fault.Kind = ContextLength
-		}
-	}
-	return fault
+	return decode(reply, &anthropicAssembly{delta: delta})
 }
 
 // blank reports whether a text says nothing.

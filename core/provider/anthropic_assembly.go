@@ -1,18 +1,24 @@
 package provider
 
-import "github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+import (
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
 
 // anthropicAssembly puts a [Response] together from the events of a stream. A
 // whole message is one start that brings everything.
 type anthropicAssembly struct {
 	delta func(text string)
 
-	began, done bool // some of an answer came; message_stop came
-	id, model   string
-	blocks      []*anthropicBlock
-	stopReason  string
-	explanation string // of a refusal
-	usage       anthropicUsage
+	began, done  bool // some of an answer came; message_stop came, or all of a document
+	id, model    string
+	blocks       []*anthropicBlock // in the order in which they began, which their texts keep
+	stopReason   string
+	stopSequence string
+	explanation  string // of a refusal
+	usage        anthropicUsage
+	fault        *Error // a limit was passed
 }
 
 // anthropicBlock is one block of an answer. Only what is handed on is kept.
@@ -32,8 +38,32 @@ type anthropicBlock struct {
 // has some hundred.
 const anthropicBlockLimit = 4096
 
+func (a *anthropicAssembly) document(value json.Value) *Error {
+	a.delta = nil
+	content := value.Get("content")
+	if content.IsArray() || content.Type == json.String || text(value.Get("type")) == "message" {
+		a.done = true
+		a.start(value)
+		a.stop(value)
+	}
+	return a.fault
+}
+
+func (a *anthropicAssembly) carries(name string) bool {
+	return name == "" || strings.HasPrefix(name, "message") || strings.HasPrefix(name, "content_block")
+}
+
+// end does nothing: message_stop, or a stop_reason, is this form's end.
+func (a *anthropicAssembly) end() {}
+
+func (a *anthropicAssembly) over() bool { return a.done }
+
+// complete takes a stop_reason for as good as a message_stop: it comes after
+// all blocks and the usage.
+func (a *anthropicAssembly) complete() bool { return a.began && (a.done || a.stopReason != "") }
+
 // add reads one event. Pings and events of unknown types say nothing.
-func (a *anthropicAssembly) add(value json.Value) {
+func (a *anthropicAssembly) add(value json.Value) *Error {
 	switch text(value.Get("type")) {
 	case "message_start":
 		a.start(value.Get("message"))
@@ -51,6 +81,7 @@ func (a *anthropicAssembly) add(value json.Value) {
 	case "message_stop":
 		a.done = a.began
 	}
+	return a.fault
 }
 
 // start reads a message. A gateway that tries again was recorded to send
@@ -67,6 +98,11 @@ func (a *anthropicAssembly) start(message json.Value) {
 		return
 	}
 	a.began = true
+	if content := message.Get("content"); content.Type == json.String {
+		// As some compatible servers write a lone text.
+		a.write(a.begin(0, emptyText), content.String())
+		return
+	}
 	for i, content := range message.Get("content").Array() {
 		if block := a.begin(int64(i), content); block != nil {
 			block.ended = true
@@ -74,15 +110,25 @@ func (a *anthropicAssembly) start(message json.Value) {
 	}
 }
 
+// The beginnings of blocks that a stream left out.
+var (
+	emptyText    = json.Parse([]byte(`{"type":"text"}`))
+	emptyThought = json.Parse([]byte(`{"type":"thinking","thinking":""}`))
+)
+
 // begin reads the start of a block, or all of one. Indices from outside are
 // only compared: they may have gaps.
 func (a *anthropicAssembly) begin(index int64, content json.Value) *anthropicBlock {
 	if len(a.blocks) == anthropicBlockLimit {
+		a.fault = tooMany(anthropicBlockLimit, "blocks")
 		return nil
 	}
 	a.began = true
 	block := &anthropicBlock{index: index, kind: text(content.Get("type"))}
 	a.blocks = append(a.blocks, block)
+	if isText(block.kind) {
+		block.kind = "text"
+	}
 	switch block.kind {
 	case "text":
 		a.write(block, text(content.Get("text")))
@@ -117,14 +163,34 @@ func (a *anthropicAssembly) block(index int64) *anthropicBlock {
 	return nil
 }
 
-// extend reads a delta. One that does not belong to its block's kind, or to no
-// block, is left alone.
+// extend reads a delta. One that does not belong to its block's kind is left
+// alone. Some servers leave the start of a text or a thought out, or the type
+// of a delta.
 func (a *anthropicAssembly) extend(index int64, delta json.Value) {
+	kind := text(delta.Get("type"))
+	if kind == "" {
+		switch {
+		case delta.Get("text").Exists():
+			kind = "text_delta"
+		case delta.Get("partial_json").Exists():
+			kind = "input_json_delta"
+		case delta.Get("thinking").Exists():
+			kind = "thinking_delta"
+		}
+	}
 	block := a.block(index)
+	if block == nil {
+		switch kind {
+		case "text_delta":
+			block = a.begin(index, emptyText)
+		case "thinking_delta":
+			block = a.begin(index, emptyThought)
+		}
+	}
 	if block == nil {
 		return
 	}
-	switch kind := text(delta.Get("type")); {
+	switch {
 	case kind == "text_delta" && block.kind == "text":
 		a.write(block, text(delta.Get("text")))
 	case kind == "citations_delta" && block.kind == "text":
@@ -152,6 +218,9 @@ func (a *anthropicAssembly) stop(message json.Value) {
 	if reason := text(message.Get("stop_reason")); reason != "" {
 		a.stopReason = reason
 	}
+	if sequence := text(message.Get("stop_sequence")); sequence != "" {
+		a.stopSequence = sequence
+	}
 	if explanation := text(message.Get("stop_details.explanation")); explanation != "" {
 		a.explanation = explanation
 	}
@@ -163,11 +232,11 @@ func (a *anthropicAssembly) result() *Response {
 	if !a.began {
 		return response
 	}
-	choice := Choice{NativeFinishReason: a.stopReason}
+	choice := Choice{NativeFinishReason: a.stopReason, StopSequence: a.stopSequence}
 	message := &choice.Message
 	message.Role = Assistant
 	var content, reasoning []byte
-	finished := a.done || a.stopReason != ""
+	finished := a.complete()
 	said := false
 	for _, block := range a.blocks {
 		switch block.kind {
@@ -194,7 +263,7 @@ func (a *anthropicAssembly) result() *Response {
 	}
 	choice.FinishReason = FinishError // never invent a finish
 	if finished {
-		choice.FinishReason = anthropicFinish(a.stopReason, len(message.ToolCalls) > 0)
+		choice.FinishReason = finishReason(a.stopReason, len(message.ToolCalls) > 0)
 	}
 	// An answer may be empty: content [] with end_turn was recorded. Nothing
 	// said beside calls or a refusal is null, as in OpenAI's form.
@@ -252,78 +321,4 @@ func (b *anthropicBlock) arguments(finished bool) string {
 		return string(b.input)
 	}
 	return "{}"
-}
-
-// anthropicUsage holds the counts as they come: message_start has some,
-// message_delta is cumulative and, since 2026, repeats those of the input.
-// The last value of each field counts; nothing is added up over events.
-type anthropicUsage struct {
-	input, output, cached, written, thinking count
-}
-
-// count is a number that may be missing.
-type count struct {
-	n     int64
-	known bool
-}
-
-func (c *count) read(value json.Value) {
-	if value.Type == json.Number {
-		*c = count{value.Int(), true}
-	}
-}
-
-func (u *anthropicUsage) read(value json.Value) {
-	u.input.read(value.Get("input_tokens"))
-	u.output.read(value.Get("output_tokens"))
-	u.cached.read(value.Get("cache_read_input_tokens"))
-	u.written.read(value.Get("cache_creation_input_tokens"))
-	u.thinking.read(value.Get("output_tokens_details.thinking_tokens"))
-	u.readIterations(value.Get("iterations"))
-}
-
-// readIterations counts the steps of an answer whose prompt was compacted on
-// the way: the sums beside them leave the compaction out. They are right for
-// other steps (fallback, advisor).
-func (u *anthropicUsage) readIterations(iterations json.Value) {
-	compacted := false
-	var sum anthropicUsage
-	iterations.ForEach(func(_, step json.Value) bool {
-		kind := text(step.Get("type"))
-		compacted = compacted || kind == "compaction"
-		if kind == "compaction" || kind == "message" {
-			sum.input.add(step.Get("input_tokens"))
-			sum.output.add(step.Get("output_tokens"))
-			sum.cached.add(step.Get("cache_read_input_tokens"))
-			sum.written.add(step.Get("cache_creation_input_tokens"))
-		}
-		return true
-	})
-	if compacted {
-		sum.thinking = u.thinking
-		*u = sum
-	}
-}
-
-func (c *count) add(value json.Value) {
-	if value.Type == json.Number {
-		*c = count{c.n + value.Int(), true}
-	}
-}
-
-// result gives the counts OpenAI's form: input_tokens leaves cache reads and
-// writes out, prompt_tokens holds them.
-func (u *anthropicUsage) result() *Usage {
-	if !u.input.known && !u.output.known {
-		return nil
-	}
-	usage := &Usage{PromptTokens: u.input.n + u.cached.n + u.written.n, CompletionTokens: u.output.n}
-	usage.TotalTokens = usage.PromptTokens + usage.CompletionTokens
-	if u.cached.known || u.written.known {
-		usage.PromptTokensDetails = &PromptDetails{CachedTokens: u.cached.n, CacheWriteTokens: u.written.n}
-	}
-	if u.thinking.known {
-		usage.CompletionTokensDetails = &CompletionDetails{ReasoningTokens: u.thinking.n}
-	}
-	return usage
 }

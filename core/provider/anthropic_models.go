@@ -36,17 +36,22 @@ type claude struct {
 func claudeOf(id string) claude {
 	family, version, ok := claudeVersion(id)
 	if !ok {
-		// Another maker's model behind this form. 8192 is what even older
-		// models write; 4096, often seen, cuts answers that people wait for.
-		return claude{longest: 8192, prefill: true}
+		// Another maker's model behind this form: its limit is not known, so a
+		// caller's number is sent as it is. 8192 is what even older models
+		// write; 4096, often seen, cuts answers that people wait for.
+		return claude{
+			longest: 8192, measured: false,
+			either: false, fixed: false,
+			prefill: true, systemTurns: false, schemas: false,
+		}
 	}
 	model := claude{
+		measured:    true,
 		either:      version >= 401 && version < 407,
 		fixed:       version >= 407,
 		prefill:     version < 406,
 		systemTurns: version >= 408 && (family != "sonnet" || version != 500),
 		schemas:     version >= 401,
-		measured:    true,
 	}
 	switch {
 	case version < 305:

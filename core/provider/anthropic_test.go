@@ -101,10 +101,11 @@ func TestAnthropicTurns(t *testing.T) {
 		{"system before an empty turn", new, []Message{said(User, "a"), said(System, "s"), said(Assistant, " "), said(User, "b")}, "u[a|<system>s</system>|b]", 2},
 		{"empty text", old, []Message{{Role: User, Parts: []Part{{"text", ""}, {"text", "a"}, {"text", "\n"}}}}, "u[a]", 1},
 		{"empty assistant", old, []Message{said(User, "a"), said(Assistant, ""), said(User, "b")}, "u[a|b]", 1},
-		{"empty last user", old, []Message{said(User, "a"), said(Assistant, "b"), said(User, "")}, "the last message is empty, and Anthropic refuses empty messages", 0},
-		{"nothing", old, []Message{said(Assistant, "")}, "the messages hold no text", 0},
+		{"empty last user", old, []Message{said(User, "a"), said(Assistant, "b"), said(User, "")}, "messages[2].content: got nothing but white space, allowed: a text, since Anthropic refuses empty messages", 0},
+		{"empty last user before system", new, []Message{said(User, "a"), said(User, " "), said(System, "s")}, "messages[1].content: got nothing but white space, allowed: a text, since Anthropic refuses empty messages", 0},
+		{"nothing", old, []Message{said(Assistant, "")}, "messages: got nothing but white space, allowed: at least one message with a text", 0},
 		{"prefill", old, []Message{said(User, "a"), said(Assistant, "b \n")}, "u[a] a[b]", 1},
-		{"prefill, newer", "claude-sonnet-4-6", []Message{said(User, "a"), said(Assistant, "b")}, "the last message is the assistant's, and claude-sonnet-4-6 does not continue an answer begun for it", 0},
+		{"prefill, newer", "claude-sonnet-4-6", []Message{said(User, "a"), said(Assistant, "b")}, "messages: got one of the assistant as the last, allowed: one of the user, since claude-sonnet-4-6 does not continue an answer begun for it", 0},
 		{"names", old, []Message{{Role: User, Name: "x", Parts: []Part{{"text", "a"}}}, {Role: Assistant, Name: "y", Parts: []Part{{"text", "b"}}}, said(User, "c")}, "u[a] a[b] u[c]", 1},
 	}
 	for _, test := range tests {
@@ -152,7 +153,11 @@ func TestAnthropicEncodeKeeps(t *testing.T) {
 	}
 }
 
-func TestAppendClosed(t *testing.T) {
+func rewritten(schema []byte) []byte {
+	return (&anthropicSchema{}).append(nil, json.Parse(schema), true, 0)
+}
+
+func TestAnthropicSchema(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{`{"type":"object"}`, `{"type":"object","additionalProperties":false}`},
 		{`{"type":["object","null"]}`, `{"type":["object","null"],"additionalProperties":false}`},
@@ -168,29 +173,43 @@ func TestAppendClosed(t *testing.T) {
 		},
 		{`{}`, `{}`},
 		{`{"properties":[],"items":"x"}`, `{"properties":[],"items":"x"}`},
+		{`{"properties":{"minimum":{"type":"number"}}}`, `{"properties":{"minimum":{"type":"number"}},"additionalProperties":false}`},
+		{
+			`{"allOf":[{"type":"object","properties":{"a":{"type":"object"}}}],"not":{"type":"object","minimum":1},"if":{"type":"object"},"then":{"properties":{}},"else":true}`,
+			`{"allOf":[{"type":"object","properties":{"a":{"type":"object"}}}],"not":{"type":"object","minimum":1},"if":{"type":"object"},"then":{"properties":{}},"else":true}`,
+		},
+		{
+			`{"type":"integer","minimum":3,"description":"Age \"x\"","maximum":1e2}`,
+			`{"type":"integer","description":"Age \"x\" (minimum: 3, maximum: 1e2)"}`,
+		},
+		{
+			`{"type":"array","minItems":1,"maxItems":4,"items":{"type":"string","maxLength":5,"pattern":"a+"}}`,
+			`{"type":"array","minItems":1,"items":{"type":"string","pattern":"a+","description":"maxLength: 5"},"description":"maxItems: 4"}`,
+		},
+		{`{"minItems":2,"description":7}`, `{"minItems":2,"description":7}`},
 	}
 	for _, test := range tests {
-		got := string(appendClosed(nil, json.Parse([]byte(test.in)), 0))
+		got := string(rewritten([]byte(test.in)))
 		if got != test.want {
 			t.Errorf("%s:\ngot  %s\nwant %s", test.in, got, test.want)
 		}
-		if again := string(appendClosed(nil, json.Parse([]byte(got)), 0)); again != got {
+		if again := string(rewritten([]byte(got))); again != got {
 			t.Errorf("%s: a second time %s", got, again)
 		}
 	}
 }
 
-func FuzzAppendClosed(f *testing.F) {
-	f.Add([]byte(`{"type":"object","properties":{"a":{"type":["object"]}},"anyOf":[{}]}`))
+func FuzzAnthropicSchema(f *testing.F) {
+	f.Add([]byte(`{"type":"object","properties":{"a":{"type":["object"]}},"anyOf":[{}],"minItems":2,"description":"a"}`))
 	f.Fuzz(func(t *testing.T, schema []byte) {
 		if !json.Valid(schema) {
 			return
 		}
-		once := appendClosed(nil, json.Parse(json.Compact(schema)), 0)
+		once := rewritten(json.Compact(schema))
 		if !json.Valid(once) {
 			t.Fatalf("%s is not JSON", once)
 		}
-		if again := appendClosed(nil, json.Parse(once), 0); !bytes.Equal(once, again) {
+		if again := rewritten(once); !bytes.Equal(once, again) {
 			t.Fatalf("%s, a second time %s", once, again)
 		}
 	})

@@ -16,9 +16,17 @@ func Endpoint(form, pasted string) (string, bool) {
 	}
 	address.Fragment = ""
 	address.Host = strings.ToLower(address.Host)
-	path := strings.TrimRight(address.Path, "/")
-	for _, call := range []string{"/chat/completions", "/completions", "/responses", "/messages", "/models"} {
-		path = strings.TrimRight(strings.TrimSuffix(path, call), "/")
+	if address.Scheme == "https" {
+		address.Host = strings.TrimSuffix(address.Host, ":443") // the official host stays one
+	}
+	path := strings.TrimRight(address.EscapedPath(), "/") // %2F stays what it is
+	for _, call := range []string{"/chat/completions", "/completions", "/responses", "/messages/count_tokens", "/messages", "/models"} {
+		base, found := strings.CutSuffix(path, call)
+		base = strings.TrimRight(base, "/")
+		if found && (call != "/models" || isVersion(base[strings.LastIndex(base, "/")+1:])) {
+			path = base
+			break
+		}
 	}
 	switch {
 	case form == "anthropic" && !strings.HasSuffix(path, "/v1"):
@@ -27,6 +35,15 @@ func Endpoint(form, pasted string) (string, bool) {
 	case form == "openai-chat" && path == "" && address.Host == "api.openai.com":
 		path = "/v1"
 	}
-	address.Path, address.RawPath = path, ""
+	if address.Path, err = url.PathUnescape(path); err != nil {
+		return "", false
+	}
+	address.RawPath = path
 	return address.String(), true
+}
+
+// isVersion knows v1, v2, v1beta and the like. Elsewhere /models may be a part
+// of a server's own path.
+func isVersion(segment string) bool {
+	return len(segment) >= 2 && segment[0] == 'v' && segment[1] >= '0' && segment[1] <= '9'
 }

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"io"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -67,27 +68,23 @@ const quoteLimit = 2 << 10
 // {"error":"text"}, {"message"}, {"detail"}, an array around them, HTML, none.
 func readError(reply *Reply) *Error {
 	body, err := io.ReadAll(io.LimitReader(reply.Body, errorBodyLimit))
-	if fault := AsError(err); err != nil && (len(body) == 0 || fault.Kind == Canceled) {
-		return fault
+	if err != nil {
+		if fault := AsError(err); len(body) == 0 || fault.Kind == Canceled {
+			return fault
+		}
 	}
 	return errorOf(reply, body)
 }
 
 // errorOf makes an *Error of an error's body.
 func errorOf(reply *Reply, body []byte) *Error {
-	fault := &Error{Status: reply.Status, RequestID: reply.RequestID(), RetryAfterMS: retryAfter(reply)}
-	if body = validUTF8(body); json.Valid(body) {
-		fault.read(json.Parse(body))
-	}
+	fault := errorText(reply, body)
+	fault.RetryAfterMS = max(fault.RetryAfterMS, retryAfter(reply))
 	if reply.Status >= 300 && reply.Status < 400 {
 		// The key must not follow to wherever that is.
 		fault.Message = "the endpoint redirects elsewhere, which is not followed"
 		fault.Next = "Set the endpoint to the address that it redirects to."
 	}
-	if fault.Message == "" {
-		fault.Message = quote(body)
-	}
-	fault.classify()
 	switch reply.Get("x-should-retry") {
 	case "true":
 		fault.Retry = true
@@ -97,20 +94,68 @@ func errorOf(reply *Reply, body []byte) *Error {
 	return fault
 }
 
-// errorIn makes an *Error of an error object that came inside a reply of
-// status 200. The status stays what the provider sent.
-func errorIn(reply *Reply, value json.Value) *Error {
-	fault := &Error{Status: reply.Status, RequestID: reply.RequestID()}
-	fault.read(value)
-	if fault.Message == "" {
-		fault.Message = quote([]byte(value.Raw))
+// errorText makes an *Error of bytes of which nothing is known but that they
+// tell of one.
+func errorText(reply *Reply, body []byte) *Error {
+	if body = validUTF8(body); json.Valid(body) {
+		return errorIn(reply, json.Parse(body))
 	}
-	fault.classify()
+	fault := &Error{Status: reply.Status, RequestID: reply.RequestID(), Message: quote(body)}
+	fault.classify(nil)
 	return fault
 }
 
-// read takes message, code and type from an error's JSON.
-func (e *Error) read(value json.Value) {
+// errorIn makes an *Error of JSON that tells of one. The status stays what the
+// provider sent.
+func errorIn(reply *Reply, value json.Value) *Error {
+	fault := &Error{Status: reply.Status, RequestID: reply.RequestID()}
+	codes := fault.read(value)
+	if fault.Message == "" {
+		fault.Message = quote([]byte(value.Raw))
+	}
+	fault.classify(codes)
+	return fault
+}
+
+// errorPart finds an error that came with status 200, in a document or in an
+// event of a stream, of any form, and returns the part that tells of it.
+func errorPart(value json.Value) (part json.Value, failed bool) {
+	if value.IsArray() {
+		value = value.Get("0")
+	}
+	if says(value.Get("error")) || text(value.Get("type")) == "error" || text(value.Get("object")) == "error" {
+		return value, true
+	}
+	choices := objects(value.Get("choices"))
+	for _, choice := range choices {
+		if says(choice.Get("error")) {
+			return choice, true
+		}
+	}
+	// What has no answer but something to tell: FastAPI, some proxies.
+	answers := len(choices) > 0 || value.Get("content").Exists()
+	return value, !answers && (text(value.Get("message")) != "" || says(value.Get("detail")))
+}
+
+// says reports whether a value says anything: some send an error object beside
+// every answer, with null or "" in every field.
+func says(value json.Value) (said bool) {
+	switch {
+	case value.IsObject(), value.IsArray():
+		value.ForEach(func(_, inner json.Value) bool {
+			said = says(inner)
+			return !said
+		})
+		return said
+	case value.Type == json.Number:
+		return value.Float() != 0
+	}
+	return value.Type == json.True || text(value) != ""
+}
+
+// read takes the message from an error's JSON and returns its codes, those that
+// tell the most first.
+func (e *Error) read(value json.Value) (codes []string) {
 	if value.IsArray() {
 		value = value.Get("0")
 	}
@@ -124,50 +169,126 @@ func (e *Error) read(value json.Value) {
 		e.Message = text(object.Get("message"))
 	}
 	if e.Message == "" {
-		if detail := value.Get("detail"); detail.Type == json.String {
-			e.Message = detail.String()
-		} else if detail.IsArray() {
-			e.Message = text(detail.Get("0.msg"))
-		}
+		e.Message = details(value.Get("detail"))
 	}
-	e.retryInfo(value)
+	if parameter := text(object.Get("param")); parameter != "" && !strings.Contains(e.Message, parameter) {
+		e.Message = parameter + ": " + e.Message
+	}
 	// OpenRouter says "Provider returned error" and keeps the words in metadata.
-	if raw := text(object.Get("metadata.raw")); raw != "" {
-		e.Message += ": " + quote([]byte(raw))
+	if raw := object.Get("metadata.raw"); raw.IsObject() || raw.IsArray() {
+		e.Message += ": " + quote([]byte(raw.Raw))
+	} else if text(raw) != "" {
+		e.Message += ": " + quote([]byte(text(raw)))
 	}
-	for _, path := range []string{"code", "status", "type"} {
-		if code := object.Get(path); code.Type == json.String && code.String() != "" {
-			e.Code = code.String()
-			break
-		}
-	}
+	e.Message = quote([]byte(e.Message))
+
 	// A 200 may carry the status that was meant as a number.
 	if code := object.Get("code"); code.Type == json.Number && e.Status < 400 {
-		e.Code = code.Raw
+		codes = append(codes, code.Raw)
 	}
-	if e.Code == "" || e.Code == "invalid_request_error" {
-		if kind := object.Get("type"); kind.Type == json.String && kind.String() != "" {
-			e.Code = kind.String()
+	codes = append(codes, text(object.Get("code")))
+	for _, detail := range objects(object.Get("details")) { // Gemini's
+		codes = append(codes, text(detail.Get("reason")))
+		seconds, ok := strings.CutSuffix(text(detail.Get("retryDelay")), "s") // 34.4s
+		if number, err := strconv.ParseFloat(seconds, 64); ok && err == nil {
+			e.RetryAfterMS = max(e.RetryAfterMS, milliseconds(number*1000))
 		}
 	}
-	e.Message, e.Code = quote([]byte(e.Message)), quote([]byte(e.Code))
-	if id := value.Get("request_id"); e.RequestID == "" && id.Type == json.String {
-		e.RequestID = id.String()
+	codes = append(codes, text(object.Get("status")), text(object.Get("type")))
+	codes = slices.DeleteFunc(codes, func(code string) bool { return code == "" || code == "error" })
+	for _, code := range codes {
+		if e.Code == "" || e.Code == "invalid_request_error" {
+			e.Code = quote([]byte(code))
+		}
 	}
+	if id := text(value.Get("request_id")); e.RequestID == "" {
+		e.RequestID = id
+	}
+	return codes
 }
 
-// classify decides kind and retry from code, status and, for the two cases in
-// which providers give no other sign, from the provider's words.
-func (e *Error) classify() {
+// details reads FastAPI's detail: a text, or a list of what is wrong where.
+func details(detail json.Value) string {
+	if !detail.IsArray() {
+		return text(detail)
+	}
+	var all []string
+	for _, fault := range detail.Array() {
+		message := text(fault) + text(fault.Get("msg"))
+		var path []string
+		for _, name := range fault.Get("loc").Array() {
+			path = append(path, name.String())
+		}
+		if len(path) > 0 {
+			message = strings.Join(path, ".") + ": " + message
+		}
+		if message != "" {
+			all = append(all, message)
+		}
+	}
+	return strings.Join(all, "; ")
+}
+
+// classify decides kind and retry from codes, status and, where providers give
+// no other sign, from their words.
+func (e *Error) classify(codes []string) {
 	status := e.Status
-	if number, err := strconv.Atoi(e.Code); err == nil && number >= 400 && number < 600 {
-		status = number
+	for _, code := range codes {
+		if number, err := strconv.Atoi(code); err == nil && e.Status < 400 && number >= 400 && number < 600 {
+			status = number
+		}
 	}
 	if status == 500 && strings.Contains(e.Message, "is not supported") {
 		e.Kind = InvalidRequest // llama.cpp's word for what it was not built for
 		return
 	}
-	switch e.Code {
+	for _, code := range codes {
+		if e.classifyCode(code, status); e.Kind != "" {
+			return
+		}
+		if status < 400 && slices.Contains(strings.Fields(badRequests), code) {
+			status = 400
+		}
+	}
+	switch {
+	case status == 400 && saysContextLength(e.Message):
+		e.Kind = ContextLength
+	case status == 400 && saysWrongKey(e.Message):
+		e.Kind = Authentication // xAI and Gemini refuse a wrong key with 400
+	case status == 400 && strings.Contains(e.Message, "credit balance is too low"):
+		e.Kind = Quota // Anthropic, for older accounts
+	case status == 401:
+		e.Kind = Authentication
+	case status == 402:
+		e.Kind = Quota
+	case status == 403:
+		e.Kind = Permission
+	case status == 404:
+		e.Kind = NotFound
+	case status == 408, status == 504, status == 524:
+		e.Kind, e.Retry = Timeout, true
+	case status == 409:
+		e.Kind, e.Retry = Overloaded, true
+	case status == 413:
+		e.Kind = TooLarge
+	case status == 429:
+		e.Kind, e.Retry = RateLimit, true
+	case status >= 500:
+		e.Kind, e.Retry = Overloaded, true
+	case status >= 400:
+		e.Kind = InvalidRequest
+	default:
+		e.Kind = BadReply
+	}
+}
+
+// badRequests are codes that mean what status 400 means.
+const badRequests = "invalid_request_error invalid_request invalid_value invalid_type invalid_prompt invalid_argument " +
+	"invalid-argument unsupported_parameter unsupported_value missing_required_parameter BadRequestError INVALID_ARGUMENT FAILED_PRECONDITION"
+
+// classifyCode decides kind and retry where one code tells them.
+func (e *Error) classifyCode(code string, status int) {
+	switch code {
 	case "context_length_exceeded", "exceed_context_size_error":
 		e.Kind = ContextLength
 	case "insufficient_quota", "billing_error", "billing_hard_limit_reached":
@@ -194,37 +315,6 @@ func (e *Error) classify() {
 		if status < 400 { // generic: any status knows better
 			e.Kind, e.Retry = Overloaded, true
 		}
-	}
-	if e.Kind != "" {
-		return
-	}
-	switch {
-	case status == 400 && saysContextLength(e.Message):
-		e.Kind = ContextLength
-	case status == 400 && saysWrongKey(e.Message):
-		e.Kind = Authentication // xAI and Gemini refuse a wrong key with 400
-	case status == 401:
-		e.Kind = Authentication
-	case status == 402:
-		e.Kind = Quota
-	case status == 403:
-		e.Kind = Permission
-	case status == 404:
-		e.Kind = NotFound
-	case status == 408, status == 504, status == 524:
-		e.Kind, e.Retry = Timeout, true
-	case status == 409:
-		e.Kind, e.Retry = Overloaded, true
-	case status == 413:
-		e.Kind = TooLarge
-	case status == 429:
-		e.Kind, e.Retry = RateLimit, true
-	case status >= 500:
-		e.Kind, e.Retry = Overloaded, true
-	case status >= 400:
-		e.Kind = InvalidRequest
-	default:
-		e.Kind = BadReply
 	}
 }
 
@@ -258,20 +348,13 @@ func retryAfter(reply *Reply) int64 {
 	text := reply.Get("retry-after")
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
 		wait = max(wait, milliseconds(seconds*1000))
-	} else if date, err := time.ParseInLocation(time.RFC1123, text, time.UTC); err == nil && reply.At > 0 {
-		wait = max(wait, date.UnixMilli()-reply.At)
 	}
-	return wait
-}
-
-// retryInfo reads the wait that Gemini asks for in the body, as "34.4s".
-func (e *Error) retryInfo(value json.Value) {
-	for _, detail := range objects(value.Get("error.details")) {
-		seconds, ok := strings.CutSuffix(text(detail.Get("retryDelay")), "s")
-		if number, err := strconv.ParseFloat(seconds, 64); ok && err == nil {
-			e.RetryAfterMS = max(e.RetryAfterMS, milliseconds(number*1000))
+	for _, layout := range []string{time.RFC1123, time.RFC850, time.ANSIC} { // the three of HTTP
+		if date, err := time.ParseInLocation(layout, text, time.UTC); err == nil && reply.At > 0 {
+			wait = max(wait, milliseconds(float64(date.UnixMilli()-reply.At)))
 		}
 	}
+	return wait
 }
 
 // milliseconds bounds a wait that somebody else names to a year.

@@ -108,7 +108,7 @@ func (s *eventStream) line() ([]byte, error) {
 }
 
 func errEventLimit() *Error {
-	return &Error{Kind: TooLarge, Message: "the provider sent an event longer than 32 MB"}
+	return &Error{Kind: TooLarge, Message: "the provider sent an event longer than 32 MB", Next: shorterAnswer}
 }
 
 var bom = []byte("\xef\xbb\xbf")

@@ -1,8 +1,8 @@
 package provider
 
 import (
-	"bytes"
-	"io"
+	"slices"
+	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
@@ -62,9 +62,20 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 		Stop:             request.Stop,
 		Stream:           request.Stream,
 	}
+	model := openAIModelOf(request.Model)
 	for _, message := range request.Messages {
+		role, reason := message.Role, ""
+		switch {
+		case !row.OpenAI && role == Developer:
+			role, reason = System, "developer is OpenAI's own role: it went as system"
+		case row.OpenAI && model.noSystem && (role == Developer || role == System):
+			role, reason = User, request.Model+" takes no system or developer messages: they went as the user's"
+		}
+		if renamed := (Adjustment{"messages[].role", "renamed", reason}); reason != "" && !slices.Contains(adjusted, renamed) {
+			adjusted = append(adjusted, renamed)
+		}
 		wire.Messages = append(wire.Messages, openAIChatMessage{
-			Role: message.Role, Content: openAIChatContent(message.Parts), Name: message.Name,
+			Role: role, Content: openAIChatContent(message.Parts), Name: message.Name,
 		})
 	}
 	if request.MaxTokens != nil {
@@ -76,7 +87,7 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 		}
 	}
 	if row.OpenAI {
-		adjusted = append(adjusted, openAIModelOf(request.Model).fit(&wire)...)
+		adjusted = append(adjusted, model.fit(&wire)...)
 	}
 	if format := request.ResponseFormat; format != nil {
 		wire.ResponseFormat = &openAIResponseFormat{Type: format.Type, JSONSchema: format.JSONSchema}
@@ -113,88 +124,31 @@ func openAIChatContent(parts []Part) any {
 // Decode.
 
 func (openAIChat) Decode(reply *Reply, delta func(text string)) (*Response, error) {
-	if reply.Status < 200 || reply.Status > 299 {
-		return nil, readError(reply)
-	}
-	return decode(reply, delta, decodeOpenAIChatWhole, decodeOpenAIChatStream)
-}
-
-func decodeOpenAIChatWhole(reply *Reply, body []byte) (*Response, error) {
-	value := json.Parse(body)
-	if fault := openAIChatFault(reply, value); fault != nil {
-		return nil, fault
-	}
-	whole := &assembly{whole: true, done: true}
-	whole.add(value)
-	response := whole.result()
-	response.Raw = body
-	if len(whole.choices) == 0 {
-		fault := reply.fault("the reply holds no answer: " + quote(body))
-		fault.Next = wrongEndpoint
-		return response, fault
-	}
-	return response, nil
-}
-
-func decodeOpenAIChatStream(reply *Reply, body io.Reader, delta func(string)) (*Response, error) {
-	stream := eventStream{body: body}
-	pieces := &assembly{delta: delta}
-	for !pieces.done {
-		name, data, err := stream.next()
-		if err == io.EOF {
-			break
-		}
-		if err != nil {
-			return pieces.result(), AsError(err)
-		}
-		data = bytes.TrimSpace(data)
-		if string(data) == "[DONE]" {
-			pieces.done = true
-			continue
-		}
-		if !json.Valid(data) {
-			if kind := string(name); len(data) == 0 || kind != "" && kind != "message" && kind != "error" {
-				continue // a sign of life, such as event: ping
-			}
-			fault := reply.fault("a piece of the stream is not JSON: " + quote(data))
-			fault.Retry = true
-			return pieces.result(), fault
-		}
-		value := json.Parse(data)
-		if fault := openAIChatFault(reply, value); fault != nil {
-			pieces.add(value) // usage may ride along
-			return pieces.result(), fault
-		}
-		if string(name) == "error" {
-			return pieces.result(), errorIn(reply, value)
-		}
-		pieces.add(value)
-	}
-	if len(pieces.choices) == 0 || !pieces.done && !pieces.finished() {
-		// Half an answer must not look like a whole one.
-		fault := reply.fault("the stream ended before the answer was finished")
-		fault.Retry = true
-		return pieces.result(), fault
-	}
-	return pieces.result(), nil
+	return decode(reply, &chatAssembly{delta: delta})
 }
 
 // Mappings.
 
-// openAIChatFault finds an error that came with status 200, in a whole reply
-// or in a piece of a stream. An error that says nothing is none: some send the
-// object beside every answer.
-func openAIChatFault(reply *Reply, value json.Value) error {
-	fault := value.Get("error")
-	if value.IsArray() {
-		fault = value.Get("0.error")
+// finishReason maps a provider's word, of any form; no word stays none. A stop
+// beside tool calls means the calls (Ollama, Gemini's compatible endpoint); a
+// cut or refused answer stays what it is, since its calls may be cut as well.
+// pause_turn asks to send the answer back, and happens only with Anthropic's
+// own tools.
+func finishReason(native string, calls bool) FinishReason {
+	switch strings.ToLower(native) {
+	case "":
+		return ""
+	case "length", "model_length", "max_tokens", "model_context_window_exceeded":
+		return FinishLength
+	case "content_filter", "safety", "refusal":
+		return FinishContentFilter
+	case "tool_calls", "function_call", "tool_use":
+		return FinishToolCalls
+	case "error", "insufficient_system_resource", "abort", "aborted", "cancelled", "canceled":
+		return FinishError
 	}
-	said := text(fault) != ""
-	for _, field := range []string{"message", "code", "type"} {
-		said = said || fault.Get(field).Type == json.Number || text(fault.Get(field)) != ""
+	if calls {
+		return FinishToolCalls
 	}
-	if said {
-		return errorIn(reply, value)
-	}
-	return nil
+	return FinishStop
 }

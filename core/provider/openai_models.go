@@ -14,10 +14,16 @@ import (
 type openAIModel struct {
 	noSampling bool // temperature, top_p and penalties other than the defaults
 	noStop     bool
+	noSystem   bool // nor developer messages
 }
 
 func openAIModelOf(id string) openAIModel {
+	if tuned, ok := strings.CutPrefix(id, "ft:"); ok {
+		id, _, _ = strings.Cut(tuned, ":") // ft:MODEL:organization:name:id
+	}
 	switch {
+	case strings.HasPrefix(id, "o1-mini"), strings.HasPrefix(id, "o1-preview"):
+		return openAIModel{noSampling: true, noStop: true, noSystem: true}
 	case strings.Contains(id, "-search-preview"):
 		return openAIModel{noSampling: true}
 	case strings.HasPrefix(id, "gpt-5-chat"), !isReasoning(id):

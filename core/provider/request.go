@@ -54,6 +54,6 @@ type ResponseFormat struct {
 // Adjustment is one deviation of what was sent from what was asked.
 type Adjustment struct {
 	Parameter string `json:"parameter"`
-	Action    string `json:"action"` // renamed, clamped or dropped
+	Action    string `json:"action"` // renamed, clamped, dropped, added or moved
 	Reason    string `json:"reason"`
 }

@@ -22,8 +22,11 @@ type Choice struct {
 	Message      AnswerMessage `json:"message"`
 	FinishReason FinishReason  `json:"finish_reason"`
 	// NativeFinishReason is the provider's own word, unknown ones included.
-	NativeFinishReason string          `json:"native_finish_reason,omitempty"`
-	Logprobs           json.RawMessage `json:"logprobs,omitempty"`
+	NativeFinishReason string `json:"native_finish_reason,omitempty"`
+	// StopSequence is the one of the request's stop that ended the answer, where
+	// the provider tells.
+	StopSequence string          `json:"stop_sequence,omitempty"`
+	Logprobs     json.RawMessage `json:"logprobs,omitempty"`
 }
 
 // AnswerMessage is the message of a [Choice]. Raw fields are carried unread,
@@ -55,8 +58,17 @@ type FunctionCall struct {
 }
 
 // FinishReason says why an answer ended. The set is closed; a provider's own
-// word rides beside it.
+// word rides beside it. Empty, and null in JSON: the answer is whole, and its
+// provider did not say why it ended.
 type FinishReason string
+
+// MarshalJSON writes null for what was not said.
+func (f FinishReason) MarshalJSON() ([]byte, error) {
+	if f == "" {
+		return []byte("null"), nil
+	}
+	return json.Marshal(string(f))
+}
 
 // The finish reasons.
 const (

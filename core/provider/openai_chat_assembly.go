@@ -7,21 +7,22 @@ import (
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
 
-// assembly puts a [Response] together from pieces in OpenAI's chat form. A
+// chatAssembly puts a [Response] together from pieces in OpenAI's chat form. A
 // plain completion is one piece: a message is a delta that brings everything.
-type assembly struct {
+type chatAssembly struct {
 	whole    bool // one document, not a stream
 	delta    func(text string)
 	response Response
 	choices  []*choiceAssembly
-	done     bool // the provider said that nothing follows
+	ended    bool   // [DONE] came, or all of a document
+	fault    *Error // a limit was passed
 }
 
 type choiceAssembly struct {
 	index                                     int64
 	content, refusal, reasoning               []byte
 	saidContent                               bool // content was a string, be it empty
-	finish, native                            string
+	finish, native, stop                      string
 	calls                                     []*callAssembly
 	details, annotations, images, logContents []json.RawMessage
 	logprobs, audio                           json.RawMessage
@@ -40,8 +41,25 @@ const (
 	callLimit   = 1024
 )
 
+func (a *chatAssembly) document(value json.Value) *Error {
+	a.whole, a.ended, a.delta = true, true, nil
+	return a.add(value)
+}
+
+func (a *chatAssembly) carries(name string) bool { return name == "" || name == "message" }
+
+func (a *chatAssembly) end() { a.ended = true }
+
+func (a *chatAssembly) over() bool { return a.ended }
+
+// complete asks for a finish_reason of every choice: the usage may follow it.
+func (a *chatAssembly) complete() bool {
+	unfinished := func(c *choiceAssembly) bool { return c.finish == "" }
+	return len(a.choices) > 0 && (a.ended || !slices.ContainsFunc(a.choices, unfinished))
+}
+
 // add reads one chunk or one whole completion.
-func (a *assembly) add(value json.Value) {
+func (a *chatAssembly) add(value json.Value) *Error {
 	// The first non-empty value wins: Azure's first chunk has "" for both.
 	if a.response.ID == "" {
 		a.response.ID = text(value.Get("id"))
@@ -50,16 +68,24 @@ func (a *assembly) add(value json.Value) {
 		a.response.Model = text(value.Get("model"))
 	}
 	if a.response.Created == 0 {
-		a.response.Created = value.Get("created").Int()
+		a.response.Created = readCount(value.Get("created")).n
 	}
 	if usage := readUsage(value.Get("usage")); usage != nil {
 		a.response.Usage = usage
 	}
-	for _, choice := range objects(value.Get("choices")) {
-		if c := a.choice(choice.Get("index").Int()); c != nil {
+	for position, choice := range objects(value.Get("choices")) {
+		if a.whole && !choice.Get("message").IsObject() && !choice.Get("delta").IsObject() && choice.Get("text").Type != json.String {
+			continue // no answer
+		}
+		index := int64(position)
+		if number := choice.Get("index"); number.Type == json.Number {
+			index = number.Int()
+		}
+		if c := a.choice(index); c != nil {
 			a.addChoice(c, choice)
 		}
 	}
+	return a.fault
 }
 
 // objects returns the objects of a list, and nothing of anything else: null in
@@ -71,13 +97,14 @@ func objects(list json.Value) []json.Value {
 	return slices.DeleteFunc(list.Array(), func(element json.Value) bool { return !element.IsObject() })
 }
 
-func (a *assembly) choice(index int64) *choiceAssembly {
+func (a *chatAssembly) choice(index int64) *choiceAssembly {
 	for _, c := range a.choices {
 		if c.index == index {
 			return c
 		}
 	}
 	if len(a.choices) == choiceLimit {
+		a.fault = tooMany(choiceLimit, "choices")
 		return nil
 	}
 	c := &choiceAssembly{index: index}
@@ -85,12 +112,15 @@ func (a *assembly) choice(index int64) *choiceAssembly {
 	return c
 }
 
-func (a *assembly) addChoice(c *choiceAssembly, choice json.Value) {
+func (a *chatAssembly) addChoice(c *choiceAssembly, choice json.Value) {
 	// Perplexity sends both: in a stream the message is all so far, in a whole
 	// reply the delta is empty.
 	message, other := choice.Get("delta"), choice.Get("message")
 	if a.whole && other.IsObject() || !message.IsObject() {
 		message = other
+	}
+	if !message.IsObject() {
+		a.addContent(c, choice.Get("text")) // the legacy form
 	}
 	message.ForEach(func(key, value json.Value) bool {
 		switch key.String() {
@@ -113,17 +143,17 @@ func (a *assembly) addChoice(c *choiceAssembly, choice json.Value) {
 			c.images = appendRaw(c.images, value)
 		case "audio":
 			// Snowflake sends an empty object where there is no audio.
-			if value.IsObject() && value.Get("data").Exists() {
+			if text(value.Get("data")) != "" {
 				c.audio = json.Compact([]byte(value.Raw))
 			}
 		case "tool_calls":
 			for _, call := range objects(value) {
-				c.addCall(call, a.whole)
+				a.addCall(c, call)
 			}
 		case "function_call":
 			// The legacy form of one call; some send it empty, or beside the other.
 			if !message.Get("tool_calls").IsArray() && (text(value.Get("name")) != "" || text(value.Get("arguments")) != "") {
-				c.addPiece(0, "", value)
+				a.addPiece(c, 0, "", value)
 			}
 		}
 		return true
@@ -135,6 +165,9 @@ func (a *assembly) addChoice(c *choiceAssembly, choice json.Value) {
 	if native := text(choice.Get("native_finish_reason")); native != "" {
 		c.native = native
 	}
+	if stop := text(choice.Get("stop_reason")); stop != "" {
+		c.stop = stop // vLLM's; a number there is a token's
+	}
 	if logprobs := choice.Get("logprobs"); logprobs.IsObject() {
 		if contents := logprobs.Get("content"); contents.IsArray() {
 			c.logContents = appendRaw(c.logContents, contents)
@@ -145,20 +178,25 @@ func (a *assembly) addChoice(c *choiceAssembly, choice json.Value) {
 
 // addContent reads content as text or, from Mistral and Cohere, as a list of
 // text and thinking parts.
-func (a *assembly) addContent(c *choiceAssembly, value json.Value) {
+func (a *chatAssembly) addContent(c *choiceAssembly, value json.Value) {
 	switch {
 	case value.Type == json.String:
 		c.saidContent = true
 		a.addText(c, value.String())
 	case value.IsArray():
-		for _, part := range objects(value) {
-			switch text(part.Get("type")) {
-			case "thinking":
+		for _, part := range value.Array() {
+			switch kind := text(part.Get("type")); {
+			case part.Type == json.String:
+				c.saidContent = true
+				a.addText(c, part.String())
+			case kind == "thinking":
 				c.reasoning = append(c.reasoning, text(part.Get("thinking"))...)
 				for _, thought := range objects(part.Get("thinking")) {
 					c.reasoning = append(c.reasoning, text(thought.Get("text"))...)
 				}
-			case "text", "output_text", "":
+			case kind == "refusal":
+				c.refusal = append(c.refusal, text(part.Get("refusal"))...)
+			case isText(kind):
 				c.saidContent = true
 				a.addText(c, text(part.Get("text")))
 			}
@@ -166,7 +204,10 @@ func (a *assembly) addContent(c *choiceAssembly, value json.Value) {
 	}
 }
 
-func (a *assembly) addText(c *choiceAssembly, piece string) {
+// isText knows the types of a text: text, output_text, none.
+func isText(kind string) bool { return kind == "" || strings.HasSuffix(kind, "text") }
+
+func (a *chatAssembly) addText(c *choiceAssembly, piece string) {
 	c.content = append(c.content, piece...)
 	if piece != "" && c.index == 0 && a.delta != nil {
 		a.delta(piece)
@@ -175,21 +216,21 @@ func (a *assembly) addText(c *choiceAssembly, piece string) {
 
 // addCall reads one entry of tool_calls. In a whole message each is a call of
 // its own, whatever its index and id.
-func (c *choiceAssembly) addCall(call json.Value, whole bool) {
+func (a *chatAssembly) addCall(c *choiceAssembly, call json.Value) {
 	index := int64(-1)
 	if number := call.Get("index"); number.Type == json.Number {
 		index = number.Int()
 	}
-	if whole {
+	if a.whole {
 		index = int64(len(c.calls))
 	}
-	c.addPiece(index, text(call.Get("id")), call.Get("function"))
+	a.addPiece(c, index, text(call.Get("id")), call.Get("function"))
 }
 
 // addPiece adds a piece of a tool call. A piece belongs to the latest call of
 // its index or id, unless it brings another id: Gemini's compatible endpoint
 // gives every call index 0. Without index and id a name begins a new call.
-func (c *choiceAssembly) addPiece(index int64, id string, function json.Value) {
+func (a *chatAssembly) addPiece(c *choiceAssembly, index int64, id string, function json.Value) {
 	name := text(function.Get("name"))
 	var call *callAssembly
 	for _, known := range c.calls {
@@ -202,6 +243,7 @@ func (c *choiceAssembly) addPiece(index int64, id string, function json.Value) {
 	}
 	if call == nil || (id != "" && call.id != "" && id != call.id) {
 		if len(c.calls) == callLimit {
+			a.fault = tooMany(callLimit, "tool calls")
 			return
 		}
 		call = &callAssembly{index: index}
@@ -220,32 +262,23 @@ func (c *choiceAssembly) addPiece(index int64, id string, function json.Value) {
 	}
 }
 
-// finished reports whether every choice was ended by the provider.
-func (a *assembly) finished() bool {
-	for _, c := range a.choices {
-		if c.finish == "" {
-			return false
-		}
-	}
-	return true
-}
-
 // result returns what was put together so far.
-func (a *assembly) result() *Response {
+func (a *chatAssembly) result() *Response {
 	response := a.response
 	response.Object = "chat.completion"
 	response.Choices = make([]Choice, 0, len(a.choices))
 	for _, c := range a.choices {
-		response.Choices = append(response.Choices, c.result(a.done))
+		response.Choices = append(response.Choices, c.result(a.ended))
 	}
 	return &response
 }
 
-func (c *choiceAssembly) result(done bool) Choice {
+func (c *choiceAssembly) result(ended bool) Choice {
 	choice := Choice{
 		Index:              int(c.index),
 		FinishReason:       finishReason(c.finish, len(c.calls) > 0),
 		NativeFinishReason: c.native,
+		StopSequence:       c.stop,
 		Logprobs:           c.logprobs,
 		Message: AnswerMessage{
 			Role:             Assistant,
@@ -257,7 +290,7 @@ func (c *choiceAssembly) result(done bool) Choice {
 			Audio:            c.audio,
 		},
 	}
-	if c.finish == "" && !done {
+	if c.finish == "" && !ended {
 		choice.FinishReason = FinishError // never invent a finish
 	}
 	if c.saidContent {
@@ -279,68 +312,6 @@ func (c *choiceAssembly) result(done bool) Choice {
 	}
 	return choice
 }
-
-// finishReason maps a provider's word. A stop beside tool calls means the
-// calls (Ollama, Gemini's compatible endpoint); a cut or filtered answer stays
-// what it is, since its calls may be cut as well.
-func finishReason(native string, calls bool) FinishReason {
-	switch strings.ToLower(native) {
-	case "length", "model_length", "max_tokens":
-		return FinishLength
-	case "content_filter":
-		return FinishContentFilter
-	case "tool_calls", "function_call":
-		return FinishToolCalls
-	case "error", "insufficient_system_resource":
-		return FinishError
-	}
-	if calls {
-		return FinishToolCalls
-	}
-	return FinishStop
-}
-
-// readUsage reads OpenAI's usage object and its relatives; nil where there is
-// none. total tells where reasoning was left outside of completion_tokens
-// (xAI chat) or not told at all (Gemini's compatible endpoint).
-func readUsage(value json.Value) *Usage {
-	prompt, completion := value.Get("prompt_tokens"), value.Get("completion_tokens")
-	if prompt.Type != json.Number && completion.Type != json.Number {
-		return nil
-	}
-	usage := &Usage{
-		PromptTokens:     tokens(prompt),
-		CompletionTokens: tokens(completion),
-		TotalTokens:      tokens(value.Get("total_tokens")),
-	}
-	cached := value.Get("prompt_tokens_details.cached_tokens")
-	if !cached.Exists() {
-		cached = value.Get("prompt_cache_hit_tokens") // DeepSeek
-	}
-	if !cached.Exists() {
-		cached = value.Get("num_cached_tokens") // Mistral
-	}
-	written := value.Get("prompt_tokens_details.cache_write_tokens")
-	if cached.Exists() || written.Exists() {
-		usage.PromptTokensDetails = &PromptDetails{CachedTokens: tokens(cached), CacheWriteTokens: tokens(written)}
-	}
-	if reasoning := value.Get("completion_tokens_details.reasoning_tokens"); reasoning.Exists() {
-		usage.CompletionTokensDetails = &CompletionDetails{ReasoningTokens: tokens(reasoning)}
-	}
-	if hidden := usage.TotalTokens - usage.PromptTokens - usage.CompletionTokens; hidden > 0 {
-		if hidden == tokens(value.Get("prompt_tokens_details.audio_tokens")) {
-			usage.PromptTokens += hidden // Mistral counts heard audio in the total alone
-		} else {
-			usage.CompletionTokens += hidden
-		}
-	} else if usage.TotalTokens == 0 {
-		usage.TotalTokens = usage.PromptTokens + usage.CompletionTokens
-	}
-	return usage
-}
-
-// tokens is a count, which is never negative.
-func tokens(value json.Value) int64 { return max(0, value.Int()) }
 
 // appendRaw adds the elements of a JSON list, unread.
 func appendRaw(list []json.RawMessage, value json.Value) []json.RawMessage {
