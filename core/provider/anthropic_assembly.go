@@ -169,13 +169,17 @@ func (a *anthropicAssembly) block(index int64) *anthropicBlock {
 func (a *anthropicAssembly) extend(index int64, delta json.Value) {
 	kind := text(delta.Get("type"))
 	if kind == "" {
-		switch {
-		case delta.Get("text").Exists():
-			kind = "text_delta"
-		case delta.Get("partial_json").Exists():
-			kind = "input_json_delta"
-		case delta.Get("thinking").Exists():
-			kind = "thinking_delta"
+		for _, known := range []struct{ field, kind string }{
+			{"text", "text_delta"},
+			{"citation", "citations_delta"},
+			{"thinking", "thinking_delta"},
+			{"signature", "signature_delta"},
+			{"partial_json", "input_json_delta"},
+		} {
+			if delta.Get(known.field).Exists() {
+				kind = known.kind
+				break
+			}
 		}
 	}
 	block := a.block(index)

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"io"
 	"slices"
+	"strconv"
 	"strings"
 	"unicode/utf8"
 
@@ -139,14 +140,14 @@ func readStream(reply *Reply, body io.Reader, pieces assembly) *Error {
 	return nil
 }
 
-// endedByError finds an answer that its provider ended with the word for an
-// error, and nothing more.
+// endedByError finds an answer that its provider ended with a word for an error
+// and nothing more.
 func endedByError(reply *Reply, response *Response) *Error {
 	for _, choice := range response.Choices {
 		if choice.FinishReason != FinishError {
 			continue
 		}
-		fault := reply.fault("the provider ended the answer with an error, and said no more than " + quote([]byte(choice.NativeFinishReason)))
+		fault := reply.fault("the provider broke the answer off, and gave no reason but " + strconv.Quote(quote([]byte(choice.NativeFinishReason))))
 		if choice.NativeFinishReason == "insufficient_system_resource" {
 			fault.Kind = Overloaded
 		}

@@ -94,11 +94,50 @@ func FuzzEventStream(f *testing.F) {
 	})
 }
 
+// TestRetryAfter: every form of a wait, and none that is absurd.
+func TestRetryAfter(t *testing.T) {
+	const at = 784_111_777_000 // Sun, 06 Nov 1994 08:49:37 GMT
+	const year = 365 * 24 * 3600 * 1000
+	for value, want := range map[string]int64{
+		"2": 2000, "0.5": 500, "-1": 0, "NaN": 0, "1e99": year, "soon": 0,
+		"Sun, 06 Nov 1994 08:49:40 GMT":  3000,
+		"Sunday, 06-Nov-94 08:49:40 GMT": 3000,
+		"Sun Nov  6 08:49:40 1994":       3000,
+		"Sun, 06 Nov 1994 08:49:30 GMT":  0,
+		"Fri, 31 Dec 9999 23:59:59 GMT":  year,
+	} {
+		if got := retryAfter(&Reply{Header: []Field{{"retry-after", value}}, At: at}); got != want {
+			t.Errorf("%s: %d, want %d", value, got, want)
+		}
+	}
+}
+
+// TestLimits: what goes beyond a limit of ours is said, not left out.
+func TestLimits(t *testing.T) {
+	list := func(element string, n int) string {
+		return "[" + strings.TrimSuffix(strings.Repeat(element+",", n), ",") + "]"
+	}
+	for body, form := range map[string]Translator{
+		`{"content":` + list(`{"type":"text","text":"x"}`, anthropicBlockLimit+1) + `,"stop_reason":"end_turn"}`:                       anthropic{},
+		`{"choices":` + list(`{"message":{"content":"x"},"finish_reason":"stop"}`, choiceLimit+1) + `}`:                                openAIChat{},
+		`{"choices":[{"message":{"tool_calls":` + list(`{"function":{"name":"f"}}`, callLimit+1) + `},"finish_reason":"tool_calls"}]}`: openAIChat{},
+	} {
+		response, err := form.Decode(&Reply{Status: 200, Body: strings.NewReader(body)}, nil)
+		fault, ok := err.(*Error)
+		if !ok || fault.Kind != TooLarge || fault.Next == "" || len(response.Choices) == 0 {
+			t.Errorf("%.60s: %v", body, err)
+		}
+	}
+}
+
 // FuzzDecodeOpenAIChat: any reply gives an answer or an error, the same
 // however its bytes are cut.
 func FuzzDecodeOpenAIChat(f *testing.F) {
 	f.Add(200, "application/json", []byte(`{"id":"c","choices":[{"index":0,"message":{"content":[{"type":"thinking","thinking":[{"text":"a"}]},{"text":"b"}],"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"stop","logprobs":{"content":[{"token":"a"}]}}],"usage":{"prompt_tokens":1,"total_tokens":9}}`))
 	f.Add(200, "text/event-stream", []byte("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\",\"tool_calls\":[{\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n\ndata: {\"error\":{\"message\":\"m\"}}\n\ndata: [DONE]\n\n"))
+	f.Add(200, "text/plain", []byte("event: error\ndata: no JSON\n\n"))
+	f.Add(200, "text/event-stream", []byte("data: {\"choices\":[{\"text\":\"a\",\"finish_reason\":\"stop\"}]}\n\ndata: {\n\n"))
+	f.Add(200, "application/json", []byte(`{"choices":[{"message":{"content":["a",{"type":"refusal","refusal":"b"}]},"finish_reason":null,"error":{"code":502}}],"usage":{"prompt_tokens":1e300}}`))
 	f.Add(429, "application/json", []byte(`[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","metadata":{"raw":"r"}}}]`))
 	f.Add(500, "text/html", []byte("<html>\xff"))
 	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
