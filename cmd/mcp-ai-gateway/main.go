@@ -45,7 +45,7 @@ Environment:
   API_FORMAT           openai (and all compatible servers) or anthropic
   API_ENDPOINT         the provider's address
   DEFAULT_MODEL        asked where a call names no model
-  DEFAULT_TEMPERATURE  0 to 2, where a call says nothing
+  DEFAULT_TEMPERATURE  0 to 2, where a call says neither it nor top_p
   DEFAULT_MAX_TOKENS   where a call says nothing
   DESCRIPTION          your words for the tool, first in its description
   REQUEST_TIMEOUT      seconds for a whole call, default 60

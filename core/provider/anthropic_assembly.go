@@ -13,7 +13,7 @@ type anthropicAssembly struct {
 
 	began, done  bool // some of an answer came; message_stop came, or all of a document
 	id, model    string
-	blocks       []*anthropicBlock // in the order in which they began, which their texts keep
+	blocks       []*anthropicBlock // in the order in which they began
 	stopReason   string
 	stopSequence string
 	explanation  string // of a refusal
@@ -230,7 +230,8 @@ func (a *anthropicAssembly) stop(message json.Value) {
 	}
 }
 
-// result returns what was put together so far.
+// result returns what was put together so far. Texts stand in the order in which
+// their blocks began, even if their deltas, which were handed on, took turns.
 func (a *anthropicAssembly) result() *Response {
 	response := &Response{ID: a.id, Object: "chat.completion", Model: a.model, Choices: []Choice{}, Usage: a.usage.result()}
 	if !a.began {

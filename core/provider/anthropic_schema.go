@@ -63,11 +63,11 @@ func (s *anthropicSchema) append(out []byte, schema json.Value, closing bool, de
 		case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas":
 			out = s.appendEach(out, value, closing, depth)
 		case "items", "prefixItems", "contains", "additionalProperties", "anyOf", "oneOf", "allOf":
-			closing := closing && name.String() != "allOf"
+			inner := closing && name.String() != "allOf"
 			if value.IsArray() {
-				out = s.appendEach(out, value, closing, depth)
+				out = s.appendEach(out, value, inner, depth)
 			} else {
-				out = s.append(out, value, closing, depth+1)
+				out = s.append(out, value, inner, depth+1)
 			}
 		default:
 			// enum, const, default and the like are data. What stands in not,

@@ -171,7 +171,7 @@ func (e *Error) read(value json.Value) (codes []string) {
 	if e.Message == "" {
 		e.Message = details(value.Get("detail"))
 	}
-	if parameter := text(object.Get("param")); parameter != "" && !strings.Contains(e.Message, parameter) {
+	if parameter := text(object.Get("param")); parameter != "" && e.Message != "" && !strings.Contains(e.Message, parameter) {
 		e.Message = parameter + ": " + e.Message
 	}
 	// OpenRouter says "Provider returned error" and keeps the words in metadata.
