@@ -120,6 +120,9 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 		c.abort(effect.ID)
 		answer.fault = provider.AsError(err)
 		tried.Kind = answer.fault.Kind
+		if tried.Kind == provider.Authentication && to.row.Credential.Name == "" {
+			answer.fault.Next = "No key is set, and it wants one: set API_KEY in the gateway's configuration."
+		}
 	}
 	tried.MS = c.since(began)
 	c.reached = append(c.reached, tried)

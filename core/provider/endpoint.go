@@ -5,12 +5,24 @@ import (
 	"strings"
 )
 
+// barePaths are where the interface of some hosts begins, if it is not /v1.
+var barePaths = map[string]string{
+	"api.deepseek.com":  "",
+	"api.groq.com":      "/openai/v1",
+	"api.perplexity.ai": "",
+	"openrouter.ai":     "/api/v1",
+}
+
 // Endpoint makes a base URL of whatever people paste as one: with or without a
-// slash at the end, a version, the path of a call. The second result is false
-// where it is no URL with http or https, or holds a name or password. A query
-// is kept; forms append their paths in front of it.
+// scheme, quotes, a slash at the end, a version, the path of a call. The second
+// result is false where it is no URL with http or https, or holds a name or
+// password. A query is kept; forms append their paths in front of it.
 func Endpoint(form, pasted string) (string, bool) {
-	address, err := url.Parse(strings.TrimSpace(pasted))
+	pasted = strings.Trim(pasted, "\"' \t\r\n")
+	if !strings.Contains(pasted, "://") {
+		pasted = withScheme(pasted)
+	}
+	address, err := url.Parse(pasted)
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.User != nil {
 		return "", false
 	}
@@ -20,7 +32,7 @@ func Endpoint(form, pasted string) (string, bool) {
 		address.Host = strings.TrimSuffix(address.Host, ":443") // the official host stays one
 	}
 	path := strings.TrimRight(address.EscapedPath(), "/") // %2F stays what it is
-	for _, call := range []string{"/chat/completions", "/completions", "/responses", "/messages/count_tokens", "/messages", "/models"} {
+	for _, call := range []string{"/api/chat", "/api/generate", "/chat/completions", "/completions", "/responses", "/messages/count_tokens", "/messages", "/models"} {
 		base, found := strings.CutSuffix(path, call)
 		base = strings.TrimRight(base, "/")
 		if found && (call != "/models" || isVersion(base[strings.LastIndex(base, "/")+1:])) {
@@ -32,14 +44,33 @@ func Endpoint(form, pasted string) (string, bool) {
 	case form == "anthropic" && !strings.HasSuffix(path, "/v1"):
 		// Anthropic's own SDKs are given the host alone; gateways keep a path.
 		path += "/v1"
-	case form == "openai-chat" && path == "" && address.Host == "api.openai.com":
-		path = "/v1"
+	case form == "openai-chat" && path == "":
+		// What people paste for a server of their own, too.
+		var known bool
+		if path, known = barePaths[address.Host]; !known {
+			path = "/v1"
+		}
 	}
 	if address.Path, err = url.PathUnescape(path); err != nil {
 		return "", false
 	}
 	address.RawPath = path
 	return address.String(), true
+}
+
+// withScheme completes a host without one: https, but http on this machine.
+// What could be a key in the wrong place stays what it is, for it would be asked
+// of the domain name system.
+func withScheme(pasted string) string {
+	host, _, _ := strings.Cut(pasted, "/")
+	name, _, _ := strings.Cut(host, ":")
+	switch {
+	case name == "localhost", strings.HasPrefix(name, "127."):
+		return "http://" + pasted
+	case strings.Contains(name, ".") && len(name) < 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "":
+		return "https://" + pasted
+	}
+	return pasted
 }
 
 // isVersion knows v1, v2, v1beta and the like. Elsewhere /models may be a part

@@ -14,6 +14,11 @@ func TestEndpoint(t *testing.T) {
 		{"openai-chat", "https://openrouter.ai/api/v1", "https://openrouter.ai/api/v1"},
 		{"openai-chat", "https://api.groq.com/openai/v1/", "https://api.groq.com/openai/v1"},
 		{"openai-chat", "https://api.perplexity.ai", "https://api.perplexity.ai"},
+		{"openai-chat", "https://openrouter.ai/", "https://openrouter.ai/api/v1"},
+		{"openai-chat", "http://localhost:1234", "http://localhost:1234/v1"},
+		{"openai-chat", "http://nas:11434/api/chat", "http://nas:11434/v1"},
+		{"openai-chat", "localhost:11434", "http://localhost:11434/v1"},
+		{"openai-chat", `"api.openai.com/v1"`, "https://api.openai.com/v1"},
 		{"openai-chat", "http://localhost:11434/v1#x", "http://localhost:11434/v1"},
 		{"openai-chat", "https://x.example/v1/chat/completions?api-version=1", "https://x.example/v1?api-version=1"},
 		{"openai-chat", "http://[::1]:8080/v1", "http://[::1]:8080/v1"},
@@ -34,7 +39,7 @@ func TestEndpoint(t *testing.T) {
 			t.Errorf("%s, %s: %s, %v, want %s", test.form, test.pasted, got, ok, test.want)
 		}
 	}
-	for _, pasted := range []string{"", "localhost:11434", "api.openai.com/v1", "ftp://x.example", "https://", "sk-key", "https://name:pass@x.example", "http://%zz"} {
+	for _, pasted := range []string{"", "ftp://x.example", "eyJhbGciOi.eyJzdWIiOi.SflKxwRJSM", "sk-ant-0123456789", "v1/chat", "https://", "sk-key", "https://name:pass@x.example", "http://%zz"} {
 		if got, ok := Endpoint("openai-chat", pasted); ok {
 			t.Errorf("%q is taken as %s", pasted, got)
 		}

@@ -384,8 +384,12 @@ func text(value json.Value) string {
 
 // quote shortens bytes of unknown kind to something that may stand in a sentence.
 func quote(body []byte) string {
+	cut := len(body) > quoteLimit
 	body = body[:min(len(body), quoteLimit)]
 	words := strings.Join(strings.Fields(strings.ToValidUTF8(string(body), "")), " ")
+	if len(words) <= 300 && cut {
+		words += "…" // hosts look for halves of secrets in front of it
+	}
 	if len(words) > 300 {
 		cut := 300
 		for !utf8.RuneStart(words[cut]) {
