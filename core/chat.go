@@ -325,7 +325,7 @@ func (a *arguments) jsonSchema(object json.Value) json.RawMessage {
 			}
 		}
 	})
-	if name.Type != json.String || !isSchemaName(name.String()) {
+	if name.Exists() && (name.Type != json.String || !isSchemaName(name.String())) {
 		a.fault(path+".name", given(name), "a string of 1 to 64 letters of a-z, A-Z, digits, _ and -")
 	}
 	if !schema.IsObject() {

@@ -239,7 +239,7 @@ var borders = []struct{ from, to, but, why string }{
 	{modulePath + "/...", "github.com/goccy/go-json/...", corePath + "/json", "core/json is the door to JSON"},
 	{modulePath + "/...", modulePath + "/cmd/...", "", "a command is no library"},
 	{modulePath + "/transport/...", modulePath + "/wasm/...", "", "the two hosts do not know each other"},
-	{modulePath + "/wasm/...", modulePath + "/transport/...", "", "the two hosts do not know each other"},
+	{modulePath + "/wasm/...", modulePath + "/transport/...", modulePath + "/wasm/hosts/... " + modulePath + "/wasm/hosttest", "the two hosts do not know each other"},
 	{corePath + "/...", "encoding/json/...", corePath + "/json " + harnessPath, "core/json is the door to JSON"},
 	{corePath + "/...", "github.com/tidwall/gjson/...", corePath + "/json " + harnessPath, "core/json is the door to JSON"},
 	{corePath + "/...", modulePath + "/transport/...", harnessPath, "the core does not know its hosts"},

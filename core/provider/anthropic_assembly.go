@@ -258,7 +258,7 @@ func (a *anthropicAssembly) result() *Response {
 			message.ReasoningDetails = append(message.ReasoningDetails, block.start)
 		case "tool_use":
 			message.ToolCalls = append(message.ToolCalls, ToolCall{
-				ID: block.id, Type: "function", Function: FunctionCall{Name: block.name, Arguments: block.arguments(finished)},
+				ID: block.id, Type: "function", Function: &FunctionCall{Name: block.name, Arguments: block.arguments(finished)},
 			})
 		}
 	}

@@ -91,6 +91,10 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 	}
 	if format := request.ResponseFormat; format != nil {
 		wire.ResponseFormat = &openAIResponseFormat{Type: format.Type, JSONSchema: format.JSONSchema}
+		if row.OpenAI && len(format.JSONSchema) > 0 && !json.Parse(format.JSONSchema).Get("name").Exists() {
+			wire.ResponseFormat.JSONSchema = append([]byte(`{"name":"answer",`), format.JSONSchema[1:]...)
+			adjusted = append(adjusted, Adjustment{"response_format.json_schema.name", "added", row.Name + " wants one"})
+		}
 	}
 	if request.Stream {
 		// Without it a stream carries no usage.

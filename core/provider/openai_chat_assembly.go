@@ -19,19 +19,22 @@ type chatAssembly struct {
 }
 
 type choiceAssembly struct {
-	index                                     int64
-	content, refusal, reasoning               []byte
-	saidContent                               bool // content was a string, be it empty
-	finish, native, stop                      string
-	calls                                     []*callAssembly
-	details, annotations, images, logContents []json.RawMessage
-	logprobs, audio                           json.RawMessage
+	index                        int64
+	content, refusal, reasoning  []byte
+	saidContent                  bool // content was a string, be it empty
+	finish, native, stop         string
+	saidNothing                  bool // finish_reason was "", Snowflake's word for stop
+	calls                        []*callAssembly
+	details, annotations, images []json.RawMessage
+	audio                        json.RawMessage
+	logprobs                     logprobs
 }
 
 type callAssembly struct {
 	index     int64
 	id, name  string
 	arguments []byte
+	custom    bool // the arguments are free text, called input
 }
 
 // The most choices and tool calls of one response. An index from outside is
@@ -74,8 +77,9 @@ func (a *chatAssembly) add(value json.Value) *Error {
 		a.response.Usage = usage
 	}
 	for position, choice := range objects(value.Get("choices")) {
-		if a.whole && !choice.Get("message").IsObject() && !choice.Get("delta").IsObject() && choice.Get("text").Type != json.String {
-			continue // no answer
+		if a.whole && !choice.Get("message").IsObject() && !choice.Get("delta").IsObject() && choice.Get("text").Type != json.String &&
+			finishReason(text(choice.Get("finish_reason")), false) != FinishContentFilter {
+			continue // no answer; of a filtered one Azure sends nothing else
 		}
 		index := int64(position)
 		if number := choice.Get("index"); number.Type == json.Number {
@@ -142,7 +146,7 @@ func (a *chatAssembly) addChoice(c *choiceAssembly, choice json.Value) {
 		case "images":
 			c.images = appendRaw(c.images, value)
 		case "audio":
-			// Snowflake sends an empty object where there is no audio.
+			// Snowflake sends an object of empty fields where there is no audio.
 			if text(value.Get("data")) != "" {
 				c.audio = json.Compact([]byte(value.Raw))
 			}
@@ -153,13 +157,15 @@ func (a *chatAssembly) addChoice(c *choiceAssembly, choice json.Value) {
 		case "function_call":
 			// The legacy form of one call; some send it empty, or beside the other.
 			if !message.Get("tool_calls").IsArray() && (text(value.Get("name")) != "" || text(value.Get("arguments")) != "") {
-				a.addPiece(c, 0, "", value)
+				a.addPiece(c, 0, "", value, false)
 			}
 		}
 		return true
 	})
-	if finish := text(choice.Get("finish_reason")); finish != "" {
-		c.finish, c.native = finish, finish
+	if finish := choice.Get("finish_reason"); text(finish) != "" {
+		c.finish, c.native = text(finish), text(finish)
+	} else if finish.Type == json.String {
+		c.saidNothing = true
 	}
 	// OpenRouter translates, and keeps its provider's word beside.
 	if native := text(choice.Get("native_finish_reason")); native != "" {
@@ -168,12 +174,7 @@ func (a *chatAssembly) addChoice(c *choiceAssembly, choice json.Value) {
 	if stop := text(choice.Get("stop_reason")); stop != "" {
 		c.stop = stop // vLLM's; a number there is a token's
 	}
-	if logprobs := choice.Get("logprobs"); logprobs.IsObject() {
-		if contents := logprobs.Get("content"); contents.IsArray() {
-			c.logContents = appendRaw(c.logContents, contents)
-		}
-		c.logprobs = json.Compact([]byte(logprobs.Raw))
-	}
+	c.logprobs.add(choice.Get("logprobs"))
 }
 
 // addContent reads content as text or, from Mistral and Cohere, as a list of
@@ -224,14 +225,19 @@ func (a *chatAssembly) addCall(c *choiceAssembly, call json.Value) {
 	if a.whole {
 		index = int64(len(c.calls))
 	}
-	a.addPiece(c, index, text(call.Get("id")), call.Get("function"))
+	called, custom := call.Get("function"), false
+	if !called.IsObject() {
+		called = call.Get("custom")
+		custom = called.IsObject()
+	}
+	a.addPiece(c, index, text(call.Get("id")), called, custom)
 }
 
 // addPiece adds a piece of a tool call. A piece belongs to the latest call of
 // its index or id, unless it brings another id: Gemini's compatible endpoint
 // gives every call index 0. Without index and id a name begins a new call.
-func (a *chatAssembly) addPiece(c *choiceAssembly, index int64, id string, function json.Value) {
-	name := text(function.Get("name"))
+func (a *chatAssembly) addPiece(c *choiceAssembly, index int64, id string, called json.Value, custom bool) {
+	name := text(called.Get("name"))
 	var call *callAssembly
 	for _, known := range c.calls {
 		if (index >= 0 && known.index == index) || (index < 0 && id != "" && known.id == id) {
@@ -255,7 +261,11 @@ func (a *chatAssembly) addPiece(c *choiceAssembly, index int64, id string, funct
 	if name != "" {
 		call.name = name
 	}
-	if arguments := function.Get("arguments"); arguments.Type == json.String {
+	arguments := called.Get("arguments")
+	if custom {
+		call.custom, arguments = true, called.Get("input")
+	}
+	if arguments.Type == json.String {
 		call.arguments = append(call.arguments, arguments.String()...)
 	} else if arguments.IsObject() {
 		call.arguments = append(call.arguments, json.Compact([]byte(arguments.Raw))...)
@@ -279,7 +289,7 @@ func (c *choiceAssembly) result(ended bool) Choice {
 		FinishReason:       finishReason(c.finish, len(c.calls) > 0),
 		NativeFinishReason: c.native,
 		StopSequence:       c.stop,
-		Logprobs:           c.logprobs,
+		Logprobs:           c.logprobs.result(),
 		Message: AnswerMessage{
 			Role:             Assistant,
 			Refusal:          string(c.refusal),
@@ -290,27 +300,30 @@ func (c *choiceAssembly) result(ended bool) Choice {
 			Audio:            c.audio,
 		},
 	}
-	if c.finish == "" && !ended {
+	switch {
+	case c.finish != "":
+	case !ended:
 		choice.FinishReason = FinishError // never invent a finish
+	case len(c.calls) > 0:
+		choice.FinishReason = FinishToolCalls
+	case c.saidNothing:
+		choice.FinishReason = FinishStop
 	}
 	if c.saidContent {
 		content := string(c.content)
 		choice.Message.Content = &content
 	}
 	for _, call := range c.calls {
-		choice.Message.ToolCalls = append(choice.Message.ToolCalls, ToolCall{
-			ID: call.id, Type: "function",
-			Function: FunctionCall{Name: call.name, Arguments: string(call.arguments)},
-		})
-	}
-	if len(c.logContents) > 0 {
-		if logprobs, err := json.Marshal(struct {
-			Content []json.RawMessage `json:"content"`
-		}{c.logContents}); err == nil {
-			choice.Logprobs = logprobs
-		}
+		choice.Message.ToolCalls = append(choice.Message.ToolCalls, call.result())
 	}
 	return choice
+}
+
+func (c *callAssembly) result() ToolCall {
+	if c.custom {
+		return ToolCall{ID: c.id, Type: "custom", Custom: &CustomCall{Name: c.name, Input: string(c.arguments)}}
+	}
+	return ToolCall{ID: c.id, Type: "function", Function: &FunctionCall{Name: c.name, Arguments: string(c.arguments)}}
 }
 
 // appendRaw adds the elements of a JSON list, unread.

@@ -43,11 +43,13 @@ type AnswerMessage struct {
 	Audio            json.RawMessage   `json:"audio,omitempty"`
 }
 
-// ToolCall is a call that the model wants made.
+// ToolCall is a call that the model wants made: of a function or, at OpenAI,
+// of a custom tool.
 type ToolCall struct {
-	ID       string       `json:"id"`
-	Type     string       `json:"type"` // function
-	Function FunctionCall `json:"function"`
+	ID       string        `json:"id"`
+	Type     string        `json:"type"` // function or custom
+	Function *FunctionCall `json:"function,omitempty"`
+	Custom   *CustomCall   `json:"custom,omitempty"`
 }
 
 // FunctionCall names a function. Arguments is JSON as the model wrote it,
@@ -55,6 +57,12 @@ type ToolCall struct {
 type FunctionCall struct {
 	Name      string `json:"name"`
 	Arguments string `json:"arguments"`
+}
+
+// CustomCall names a custom tool. Input is free text.
+type CustomCall struct {
+	Name  string `json:"name"`
+	Input string `json:"input"`
 }
 
 // FinishReason says why an answer ended. The set is closed; a provider's own

@@ -1,0 +1,20 @@
+// Package traffic replays recorded exchanges with real providers: each reply
+// goes into the machine, native and in the sandbox, whole and in pieces, and
+// what comes out is held against the official SDKs of OpenAI and Anthropic,
+// which get the same bytes, and against a reading of the recorded JSON that
+// shares no code with the gateway. The recorded requests are held against what
+// the gateway sends.
+//
+// A recording is a JSON file, {"meta", "request", "response"}. A body is a JSON
+// value, or a string with the exact text of a stream or of what is no JSON. The
+// file's folder, its group, says who was asked; the URL says in which form.
+//
+// Some recordings, written for these tests, stand in core/testdata/recordings.
+// More are read from the folder that TRAFFIC names, or else from
+// ../shared/traffic beside the repository, where there is one. The tests that
+// need these are skipped where there is none.
+//
+//	go test -v ./traffic
+//
+// prints, for each group, how many recordings passed.
+package traffic
