@@ -278,12 +278,12 @@ func (a *chatAssembly) result() *Response {
 	response.Object = "chat.completion"
 	response.Choices = make([]Choice, 0, len(a.choices))
 	for _, c := range a.choices {
-		response.Choices = append(response.Choices, c.result(a.ended))
+		response.Choices = append(response.Choices, c.result(a.ended, a.whole))
 	}
 	return &response
 }
 
-func (c *choiceAssembly) result(ended bool) Choice {
+func (c *choiceAssembly) result(ended, whole bool) Choice {
 	choice := Choice{
 		Index:              int(c.index),
 		FinishReason:       finishReason(c.finish, len(c.calls) > 0),
@@ -306,8 +306,8 @@ func (c *choiceAssembly) result(ended bool) Choice {
 		choice.FinishReason = FinishError // never invent a finish
 	case len(c.calls) > 0:
 		choice.FinishReason = FinishToolCalls
-	case c.saidNothing:
-		choice.FinishReason = FinishStop
+	case c.saidNothing, !whole:
+		choice.FinishReason = FinishStop // of a stream [DONE] says as much
 	}
 	if c.saidContent {
 		content := string(c.content)

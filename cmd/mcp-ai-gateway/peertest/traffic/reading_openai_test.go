@@ -53,8 +53,8 @@ func readOpenAI(r *recording) *answer {
 			a.failed = true // cut
 		}
 		c.finish = finishOpenAI(c.finish, len(c.calls) > 0, ended && !a.failed) // [DONE] may follow an error
-		a.partial = a.partial || c.text != ""
 	}
+	a.partial = len(a.choices) > 0 || a.usage != nil
 	a.failed = a.failed || len(a.choices) == 0
 	return a
 }
