@@ -63,7 +63,7 @@ func readSettings(getenv func(string) string, sandbox string) *settings {
 			s.wrong("DEFAULT_MAX_TOKENS", s.env("DEFAULT_MAX_TOKENS"), "a whole number of at least 1")
 		}
 	}
-	if seconds := s.number("REQUEST_TIMEOUT", "seconds, at most 86400; 0 for no limit", 0, 86400); seconds != nil {
+	if seconds := s.number("REQUEST_TIMEOUT", "a number of seconds, at most 86400; 0 for no limit", 0, 86400); seconds != nil {
 		s.timeout = time.Duration(*seconds * float64(time.Second))
 	}
 	if strings.ContainsFunc(s.secrets[apiKey], func(c rune) bool { return c <= ' ' || c > '~' }) {

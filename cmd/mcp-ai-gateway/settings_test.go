@@ -58,7 +58,7 @@ func TestSettings(t *testing.T) {
 func TestWrongSettings(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
 		{"API_FORMAT", "gemini", `API_FORMAT: got "gemini", allowed: openai, anthropic`}, // D9
-		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: seconds, at most 86400; 0 for no limit`},
+		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: a number of seconds, at most 86400; 0 for no limit`},
 		{"REQUEST_TIMEOUT", "-1", `got "-1"`},
 		{"REQUEST_TIMEOUT", "NaN", `got "NaN"`},
 		{"DEFAULT_TEMPERATURE", "abc", `allowed: a number from 0 to 2`},

@@ -267,7 +267,13 @@ func TestClientGoesAway(t *testing.T) {
 				ctx, leave := context.WithCancel(t.Context())
 				request, _ := http.NewRequestWithContext(ctx, http.MethodPost, url+"/chat/completions",
 					strings.NewReader(chatBody("m?"+query, fmt.Sprintf(`"stream":%v`, stream))))
-				time.AfterFunc(50*time.Millisecond, leave)
+				go func() {
+					for provider.serving.Load() == 0 && ctx.Err() == nil {
+						time.Sleep(time.Millisecond) // one that leaves sooner is never seen
+					}
+					time.Sleep(50 * time.Millisecond)
+					leave()
+				}()
 				if response, err := http.DefaultClient.Do(request); err == nil {
 					<-ctx.Done() // with the head received and the body unread
 					response.Body.Close()

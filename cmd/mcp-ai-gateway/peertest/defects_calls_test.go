@@ -111,7 +111,7 @@ func TestD22WrongNumbers(t *testing.T) {
 	provider, endpoint := ownProvider(t)
 	for _, name := range []string{"REQUEST_TIMEOUT", "DEFAULT_TEMPERATURE", "DEFAULT_MAX_TOKENS"} {
 		messages := session(t, map[string]string{"API_ENDPOINT": endpoint, name: "abc"}, hello("1", "imitated", ""))
-		failed(t, messages, "1", "invalid_request", name, "abc", "a number")
+		failed(t, messages, "1", "invalid_request", name, "abc", "number")
 	}
 	if asked := len(provider.Requests()); asked != 0 {
 		t.Errorf("the provider was asked %d times", asked)
