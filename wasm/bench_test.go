@@ -76,26 +76,36 @@ func BenchmarkNew(b *testing.B) {
 	}
 }
 
-// BenchmarkStep is one chunk of a stream with one delta in it, as part of
-// calls with a thousand chunks.
+// BenchmarkStep is one chunk of a stream, as part of calls with a thousand
+// chunks: one for a call that there is not, which costs the way into the
+// machine and back; a comment, which wakes the call's coroutine as well; and a
+// piece of the answer.
 func BenchmarkStep(b *testing.B) {
-	chunk := &core.Chunk{ID: core.CallID(1) | 1, Body: fmt.Appendf(nil,
-		`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini-2024-07-18",`+
-			`"system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`+"\n\n")}
-	for _, machine := range []struct {
+	for _, chunk := range []struct {
 		name string
-		core.Machine
-	}{{"native", core.New()}, {"wasm", open(b, gateway(b))}} {
-		b.Run(machine.name, func(b *testing.B) {
-			steps(b, machine, configure, call(1), reply(1)[0])
-			b.ReportAllocs()
-			for n := 1; b.Loop(); n++ {
-				steps(b, machine, chunk)
-				if n%1000 == 0 {
-					steps(b, machine, &core.Cancel{ID: core.CallID(1)}, call(1), reply(1)[0])
+		core.Chunk
+	}{
+		{"ignored", core.Chunk{ID: core.CallID(9) | 1, Body: []byte(": OPENROUTER PROCESSING\n\n")}},
+		{"comment", core.Chunk{ID: core.CallID(1) | 1, Body: []byte(": OPENROUTER PROCESSING\n\n")}},
+		{"delta", core.Chunk{ID: core.CallID(1) | 1, Body: fmt.Appendf(nil,
+			`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini-2024-07-18",`+
+				`"system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`+"\n\n")}},
+	} {
+		for _, machine := range []struct {
+			name string
+			core.Machine
+		}{{"native", core.New()}, {"wasm", open(b, gateway(b))}} {
+			b.Run(chunk.name+"/"+machine.name, func(b *testing.B) {
+				steps(b, machine, configure, call(1), reply(1)[0])
+				b.ReportAllocs()
+				for n := 1; b.Loop(); n++ {
+					steps(b, machine, &chunk.Chunk)
+					if n%1000 == 0 {
+						steps(b, machine, &core.Cancel{ID: core.CallID(1)}, call(1), reply(1)[0])
+					}
 				}
-			}
-			steps(b, machine, &core.Cancel{ID: core.CallID(1)})
-		})
+				steps(b, machine, &core.Cancel{ID: core.CallID(1)})
+			})
+		}
 	}
 }
