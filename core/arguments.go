@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
@@ -33,7 +34,10 @@ func readArguments(raw []byte, names []string) (a *arguments, readable bool) {
 		a.fault("arguments", "text that is not JSON", "an object")
 		return a, false
 	}
-	object := unquoted(json.Parse(raw))
+	if !utf8.Valid(raw) { // a schema is carried unread
+		raw = []byte(legible(string(raw)))
+	}
+	object := unquoted(json.Parse(json.Paired(raw)))
 	if !object.IsObject() {
 		a.fault("arguments", given(object), "an object")
 		return a, false
@@ -189,7 +193,7 @@ func unquoted(value json.Value) json.Value {
 	if text == "" || text[0] != '{' && text[0] != '[' || !json.Valid([]byte(text)) {
 		return value
 	}
-	return json.Parse([]byte(text))
+	return json.Parse(json.Paired([]byte(text)))
 }
 
 // digits is the text of a number, in quotes or not.

@@ -141,7 +141,11 @@ func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
 	c.engine.emit(effect)
 	switch event := c.park().(type) {
 	case *Head:
-		return &provider.Reply{Status: event.Status, Header: event.Header, Body: &body{call: c, id: effect.ID}, At: c.engine.now}, nil
+		header := make([]provider.Field, len(event.Header))
+		for i, field := range event.Header {
+			header[i] = provider.Field{Name: field.Name, Value: legible(field.Value)}
+		}
+		return &provider.Reply{Status: event.Status, Header: header, Body: &body{call: c, id: effect.ID}, At: c.engine.now}, nil
 	case *Fail:
 		c.closed(effect.ID)
 		return nil, failed(event)
@@ -182,7 +186,10 @@ func (b *body) Read(p []byte) (int, error) {
 
 // failed gives the host's Fail the form of an error.
 func failed(event *Fail) *provider.Error {
-	return &provider.Error{Kind: cmp.Or(event.Kind, provider.Network), Message: event.Reason, Next: event.Next, Retry: event.Retry}
+	return &provider.Error{
+		Kind: cmp.Or(provider.Kind(legible(string(event.Kind))), provider.Network), Message: legible(event.Reason), Next: legible(event.Next),
+		Retry: event.Retry,
+	}
 }
 
 // sleep waits, and reports false where the call was canceled meanwhile.

@@ -1,6 +1,10 @@
 package core
 
-import "github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+import (
+	"slices"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
 
 // Config is what holds for all calls. It comes from the user, through the
 // host, which has checked it. It holds no secret.
@@ -19,6 +23,26 @@ type Config struct {
 	DefaultMaxTokens   *int64   `json:"default_max_tokens,omitempty"`
 	// Providers can be asked. The first is asked where nothing else decides.
 	Providers []provider.Row `json:"providers"`
+}
+
+// legible is a copy with every text as a frame brings it.
+func (c Config) legible() *Config {
+	c.Target, c.Output = legible(c.Target), Output(legible(string(c.Output)))
+	c.Description, c.DefaultModel = legible(c.Description), legible(c.DefaultModel)
+	c.Providers = slices.Clone(c.Providers)
+	for i := range c.Providers {
+		row := &c.Providers[i]
+		row.Header = slices.Clone(row.Header)
+		for _, text := range []*string{
+			&row.Name, &row.Form, &row.Endpoint, &row.Version, &row.Credential.Name, &row.Credential.Header, &row.Credential.Prefix,
+		} {
+			*text = legible(*text)
+		}
+		for j, field := range row.Header {
+			row.Header[j] = provider.Field{Name: legible(field.Name), Value: legible(field.Value)}
+		}
+	}
+	return &c
 }
 
 // Output is a form of results.

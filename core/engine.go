@@ -28,9 +28,7 @@ func (e *Engine) Step(event Event) ([]Effect, error) {
 	var err error
 	switch event := event.(type) {
 	case *Configure:
-		config := event.Config
-		config.Providers = slices.Clone(config.Providers)
-		e.config = &config
+		e.config = event.Config.legible()
 	case *Describe:
 		if e.config == nil {
 			err = ErrContract

@@ -3,6 +3,7 @@ package core
 import (
 	"strconv"
 	"strings"
+	"unicode/utf8"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
@@ -49,6 +50,15 @@ func ParseID(text string) (ID, bool) {
 // has no other clock. A machine keeps no event and no byte of it.
 type Event interface {
 	event() wireForm
+}
+
+// legible gives a text the form in which a frame brings it: each byte that is
+// not UTF-8 becomes U+FFFD. Else results would tell a frame from none.
+func legible(text string) string {
+	if utf8.ValidString(text) {
+		return text
+	}
+	return string([]rune(text))
 }
 
 // Configure sets what holds for all later calls. It comes first, and may come

@@ -2,7 +2,10 @@ package core_test
 
 import (
 	"bytes"
+	"encoding/binary"
+	stdjson "encoding/json"
 	"reflect"
+	"runtime/metrics"
 	"strings"
 	"testing"
 
@@ -149,8 +152,10 @@ func TestLines(t *testing.T) {
 	}
 }
 
-// FuzzDecode: whatever bytes come, decoding neither panics nor reads beyond,
-// and what decodes encodes to the same meaning.
+// FuzzDecode: whatever bytes come, decoding neither panics, nor reads beyond
+// the frame, nor takes memory that the bytes do not account for; what decodes
+// encodes to the same meaning; and it means what encoding/json makes of it,
+// which reads on the other side of the sandbox.
 func FuzzDecode(f *testing.F) {
 	for _, event := range events {
 		if frame, err := core.AppendEvent(nil, event); err == nil {
@@ -162,7 +167,12 @@ func FuzzDecode(f *testing.F) {
 			f.Add(frame)
 		}
 	}
+	f.Add([]byte(`{"kind":"chunk","id":"7.1","at_ms":5,"body64":"AP8="}`))
+	f.Add([]byte(`{"kind":"call","id":"7","meta":{"tool":"t","seed":"1"},"body":"{}"}`))
+	f.Add([]byte("\x05\x00\x00\x00\xff\xff\xff\xff\xff\xff\xff\xff\x00\x00\x00\x00aaaaaaaabbbbbbbb"))
 	f.Fuzz(func(t *testing.T, data []byte) {
+		before := allocated()
+		given := bytes.Clone(data)
 		if event, rest, err := core.DecodeEvent(data); err == nil {
 			frame, err := core.AppendEvent(nil, event)
 			if err != nil {
@@ -172,19 +182,82 @@ func FuzzDecode(f *testing.F) {
 			if err != nil || !reflect.DeepEqual(again, event) || !bytes.Equal(tail, rest) {
 				t.Fatalf("%+v came back as %+v, %v", event, again, err)
 			}
+			checkFrame(t, data, rest, event)
 		}
 		if effect, rest, err := core.DecodeEffect(data); err == nil {
 			frame, err := core.AppendEffect(nil, effect)
 			if err != nil {
 				t.Fatal(err)
 			}
-			again, tail, err := core.DecodeEffect(append(frame, rest...))
-			if err != nil || !reflect.DeepEqual(again, effect) || !bytes.Equal(tail, rest) {
+			again, tail, err := core.DecodeEffect(append(bytes.Clone(frame), rest...))
+			if err != nil || !bytes.Equal(tail, rest) {
 				t.Fatalf("%+v came back as %+v, %v", effect, again, err)
 			}
+			// Frames, not effects, are compared: a schema left out is written null.
+			if frameAgain, err := core.AppendEffect(nil, again); err != nil || !bytes.Equal(frameAgain, frame) {
+				t.Fatalf("%+v came back as %+v, %v", effect, again, err)
+			}
+			checkFrame(t, data, rest, effect)
+			clear(data) // the effect owns its bytes
+			if frameAgain, err := core.AppendEffect(nil, effect); err != nil || !bytes.Equal(frameAgain, frame) {
+				t.Fatalf("%+v lives in the frame that it came in", effect)
+			}
+			copy(data, given)
 		}
 		if event, err := core.DecodeEventLine(data); err == nil && event == nil {
 			t.Fatal("neither an event nor an error")
 		}
+		if !bytes.Equal(data, given) {
+			t.Fatal("the frame was written to")
+		}
+		if n := allocated() - before; n > 4<<20+200*uint64(len(data)) {
+			t.Fatalf("%d bytes take %d of memory", len(data), n)
+		}
 	})
+}
+
+// allocated is how many bytes the program ever allocated.
+func allocated() uint64 {
+	sample := []metrics.Sample{{Name: "/gc/heap/allocs:bytes"}}
+	metrics.Read(sample)
+	return sample[0].Value.Uint64()
+}
+
+// checkFrame holds a decoded event or effect against a plain reading of the
+// frame.
+func checkFrame(t *testing.T, data, rest []byte, decoded any) {
+	meta, body := int(binary.LittleEndian.Uint32(data[4:])), int(binary.LittleEndian.Uint32(data[8:]))
+	if len(data)-len(rest) != 32+meta+body {
+		t.Fatalf("%d bytes were read of a frame of %d", len(data)-len(rest), 32+meta+body)
+	}
+	got := reflect.ValueOf(decoded).Elem()
+	want := reflect.New(got.Type())
+	if meta > 0 {
+		if err := stdjson.Unmarshal(data[32:32+meta], want.Interface()); err != nil {
+			t.Fatalf("%q is taken for %+v, and not by encoding/json: %v", data[32:32+meta], decoded, err)
+		}
+	}
+	for i := range got.NumField() { // what is outside of meta
+		if got.Type().Field(i).Tag.Get("json") == "-" {
+			want.Elem().Field(i).Set(got.Field(i))
+		}
+	}
+	if fetch, ok := want.Interface().(*core.Fetch); ok {
+		fetch.Body = decoded.(*core.Fetch).Body
+	}
+	if !reflect.DeepEqual(want.Interface(), decoded) {
+		t.Fatalf("%q is %+v, for encoding/json %+v", data[32:32+meta], decoded, want)
+	}
+	for name, value := range map[string]int64{"ID": int64(binary.LittleEndian.Uint64(data[16:])), "AtMS": int64(binary.LittleEndian.Uint64(data[24:]))} {
+		field := got.FieldByName(name)
+		if field.IsValid() && (field.CanInt() && field.Int() != value || field.CanUint() && field.Uint() != uint64(value)) {
+			t.Fatalf("%s is %v, not %d", name, field, value)
+		}
+	}
+	for _, name := range []string{"Arguments", "Body", "Text"} {
+		field := got.FieldByName(name)
+		if field.IsValid() && data[0] != byte(core.KindLog) && string(field.Convert(reflect.TypeFor[[]byte]()).Bytes()) != string(data[32+meta:32+meta+body]) {
+			t.Fatalf("%s is %q", name, field)
+		}
+	}
 }

@@ -18,11 +18,18 @@ import (
 // command line, and cache.
 var built string
 
+// builtVariable tells a fuzzer's worker of built.
+const builtVariable = "GATEWAY_WASM_BUILT"
+
 // environment is that of the test, before the cache directory changes.
 var environment = os.Environ()
 
 func TestMain(m *testing.M) {
 	os.Exit(func() int {
+		// A fuzzer's worker is this program again: it uses what the first built.
+		if built = os.Getenv(builtVariable); built != "" {
+			return m.Run()
+		}
 		var err error
 		if built, err = os.MkdirTemp("", "gateway-wasm-"); err != nil {
 			fmt.Fprintln(os.Stderr, err)
@@ -35,6 +42,7 @@ func TestMain(m *testing.M) {
 		}
 		// For the example, which uses the user's cache directory.
 		os.Setenv("XDG_CACHE_HOME", filepath.Join(built, "cache"))
+		os.Setenv(builtVariable, built)
 		return m.Run()
 	}())
 }

@@ -17,6 +17,9 @@ package json
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"strconv"
+	"unicode/utf16"
+	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
@@ -54,6 +57,49 @@ func Valid(data []byte) bool { return shallow(data) && valid(data) }
 
 // Parse scans data, which must have passed [Valid].
 func Parse(data []byte) Value { return gjson.ParseBytes(data) }
+
+// Paired returns data with U+FFFD in place of every escaped surrogate that has
+// no partner, as encoding/json reads it. A scan takes the escape behind such a
+// one for the partner, and loses it.
+func Paired(data []byte) []byte {
+	if !bytes.Contains(data, []byte(`\ud`)) && !bytes.Contains(data, []byte(`\uD`)) {
+		return data
+	}
+	var out []byte
+	kept := 0 // data[:kept] is in out
+	for i := 0; i < len(data); i++ {
+		if data[i] != '\\' {
+			continue
+		}
+		first, ok := escaped(data[i:])
+		if !ok {
+			i++ // whatever is escaped is no backslash of its own
+			continue
+		}
+		if utf16.IsSurrogate(first) {
+			if second, ok := escaped(data[i+6:]); ok && utf16.DecodeRune(first, second) != utf8.RuneError {
+				i += 6
+			} else {
+				out = append(append(out, data[kept:i]...), `\ufffd`...)
+				kept = i + 6
+			}
+		}
+		i += 5
+	}
+	if kept == 0 {
+		return data
+	}
+	return append(out, data[kept:]...)
+}
+
+// escaped reads the escape \u0000 at the start of data.
+func escaped(data []byte) (rune, bool) {
+	if len(data) < 6 || data[0] != '\\' || data[1] != 'u' {
+		return 0, false
+	}
+	code, err := strconv.ParseUint(string(data[2:6]), 16, 16)
+	return rune(code), err == nil
+}
 
 // Compact returns valid data without insignificant white space.
 func Compact(data []byte) []byte {

@@ -67,3 +67,22 @@ func TestUnmarshal(t *testing.T) {
 		t.Errorf("%s decodes %+v, %v", json.Library, got, err)
 	}
 }
+
+// TestPaired holds a scan of text with surrogates against encoding/json.
+func TestPaired(t *testing.T) {
+	for _, in := range []string{
+		`"\ud83d\ude00"`, `"\uD83D\uDE00\ud83d\ude00"`, `"\ud800"`, `"\udc00"`, `"a\ud800\u0041b"`, `"\ud800\ud83d\ude00"`, `"\\\ud800\n\udc00"`,
+		`"\\ud800\u0041"`, `"\ude00\ud83d"`, `"\ud800\ud800\ud800x"`, `"x"`,
+	} {
+		var want string
+		if err := stdjson.Unmarshal([]byte(in), &want); err != nil {
+			t.Fatal(err)
+		}
+		if got := json.Parse(json.Paired([]byte(in))).String(); got != want {
+			t.Errorf("%s reads as %q, want %q", in, got, want)
+		}
+	}
+	for _, in := range []string{`\`, `\ud`, `\ud80`, `\ud800\`, `\ud800\u`, `\uDxyz`} { // not JSON
+		json.Paired([]byte(in))
+	}
+}

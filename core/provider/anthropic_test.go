@@ -2,11 +2,8 @@ package provider
 
 import (
 	"bytes"
-	"io"
-	"reflect"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
@@ -245,47 +242,4 @@ func TestAnthropicErrors(t *testing.T) {
 			t.Errorf("%d %s: got %+v", test.status, test.body, err)
 		}
 	}
-}
-
-// FuzzDecodeAnthropic: any reply gives an answer or an error, the same however
-// its bytes are cut.
-func FuzzDecodeAnthropic(f *testing.F) {
-	f.Add(200, "application/json", []byte(`{"id":"m","model":"claude","type":"message","content":[{"type":"thinking","thinking":"a","signature":"s"},{"type":"text","text":"b","citations":[{"type":"char_location"}]},{"type":"tool_use","id":"t","name":"f","input":{"a":1}},{"type":"server_tool_use"}],"stop_reason":"tool_use","usage":{"input_tokens":1,"cache_read_input_tokens":2,"output_tokens":3,"iterations":[{"type":"compaction","input_tokens":4}]}}`))
-	f.Add(200, "text/event-stream", []byte("event: message_start\ndata: {\"type\":\"message_start\",\"message\":{\"id\":\"m\",\"usage\":{\"input_tokens\":1}}}\n\ndata: {\"type\":\"content_block_start\",\"index\":3,\"content_block\":{\"type\":\"thinking\",\"thinking\":\"\"}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":3,\"delta\":{\"type\":\"signature_delta\",\"signature\":\"s\"}}\n\ndata: {\"type\":\"content_block_stop\",\"index\":3}\n\ndata: {\"type\":\"content_block_start\",\"index\":5,\"content_block\":{\"type\":\"tool_use\",\"input\":{}}}\n\ndata: {\"type\":\"content_block_delta\",\"index\":5,\"delta\":{\"type\":\"input_json_delta\",\"partial_json\":\"{\"}}\n\nevent: error\ndata: {\"type\":\"error\",\"error\":{\"type\":\"overloaded_error\"}}\n\n"))
-	f.Add(200, "text/event-stream", []byte("data: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"end_turn\"}}\n\ndata: {\"type\":\"content_block_start\",\"content_block\":{\"type\":\"text\",\"text\":\"x\"}}\n\ndata: {\"type\":\"message_stop\"}\n\ndata: [DONE]\n\n"))
-	f.Add(200, "text/event-stream", []byte("data: {\"type\":\"content_block_delta\",\"delta\":{\"thinking\":\"a\"}}\n\ndata: {\"type\":\"content_block_delta\",\"delta\":{\"signature\":\"s\"}}\n\ndata: {\"type\":\"message_delta\",\"delta\":{\"stop_reason\":\"error\"}}\n\nevent: ping\ndata: x\n\n"))
-	f.Add(200, "application/json", []byte(`{"type":"message","content":"x","stop_reason":null}`))
-	f.Add(529, "application/json", []byte(`{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"r"}`))
-	f.Add(500, "text/html", []byte("<html>\xff"))
-	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		decode := func(body io.Reader) (*Response, string, error) {
-			var deltas strings.Builder
-			response, err := anthropic{}.Decode(&Reply{
-				Status: status, Header: []Field{{"content-type", contentType}}, Body: body,
-			}, func(text string) { deltas.WriteString(text) })
-			return response, deltas.String(), err
-		}
-		whole, wholeText, wholeErr := decode(bytes.NewReader(body))
-		if wholeErr != nil {
-			fault, ok := wholeErr.(*Error)
-			if !ok || fault.Kind == "" {
-				t.Fatalf("the error is %#v", wholeErr)
-			}
-		} else if len(whole.Choices) != 1 {
-			t.Fatal("neither an answer nor an error")
-		}
-		if whole != nil {
-			for _, choice := range whole.Choices {
-				for _, detail := range choice.Message.ReasoningDetails {
-					if !json.Valid(detail) {
-						t.Fatalf("a thought is not JSON: %s", detail)
-					}
-				}
-			}
-		}
-		bytewise, bytewiseText, bytewiseErr := decode(iotest.OneByteReader(bytes.NewReader(body)))
-		if !reflect.DeepEqual(whole, bytewise) || !reflect.DeepEqual(wholeErr, bytewiseErr) || wholeText != bytewiseText {
-			t.Fatalf("whole %+v %v %q\nbytewise %+v %v %q", whole, wholeErr, wholeText, bytewise, bytewiseErr, bytewiseText)
-		}
-	})
 }

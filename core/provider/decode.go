@@ -76,7 +76,7 @@ func readDocument(reply *Reply, body io.Reader, pieces assembly) ([]byte, *Error
 		fault.Next = wrongEndpoint
 		return nil, fault
 	}
-	value := json.Parse(raw)
+	value := json.Parse(json.Paired(raw))
 	if fault := pieces.document(value); fault != nil {
 		return raw, fault
 	}
@@ -112,7 +112,7 @@ func readStream(reply *Reply, body io.Reader, pieces assembly) *Error {
 		case string(data) == "[DONE]":
 			pieces.end()
 		case json.Valid(data):
-			value := json.Parse(data)
+			value := json.Parse(json.Paired(data))
 			// An error's event may bring text and usage as well.
 			if fault := pieces.add(value); fault != nil {
 				return fault

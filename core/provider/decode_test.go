@@ -1,7 +1,6 @@
 package provider
 
 import (
-	"bytes"
 	"io"
 	"reflect"
 	"strings"
@@ -81,19 +80,6 @@ func TestEventStreamTail(t *testing.T) {
 	}
 }
 
-func FuzzEventStream(f *testing.F) {
-	f.Add([]byte("event: x\r\ndata: a\ndata:b\r\r: c\nerror: d\n\n\ufeff"))
-	f.Fuzz(func(t *testing.T, body []byte) {
-		whole := split(bytes.NewReader(body))
-		if bytewise := split(iotest.OneByteReader(bytes.NewReader(body))); !reflect.DeepEqual(bytewise, whole) {
-			t.Fatalf("whole %q, bytewise %q", whole, bytewise)
-		}
-		if halves := split(iotest.HalfReader(bytes.NewReader(body))); !reflect.DeepEqual(halves, whole) {
-			t.Fatalf("whole %q, in halves %q", whole, halves)
-		}
-	})
-}
-
 // TestRetryAfter: every form of a wait, and none that is absurd.
 func TestRetryAfter(t *testing.T) {
 	const at = 784_111_777_000 // Sun, 06 Nov 1994 08:49:37 GMT
@@ -128,38 +114,4 @@ func TestLimits(t *testing.T) {
 			t.Errorf("%.60s: %v", body, err)
 		}
 	}
-}
-
-// FuzzDecodeOpenAIChat: any reply gives an answer or an error, the same
-// however its bytes are cut.
-func FuzzDecodeOpenAIChat(f *testing.F) {
-	f.Add(200, "application/json", []byte(`{"id":"c","choices":[{"index":0,"message":{"content":[{"type":"thinking","thinking":[{"text":"a"}]},{"text":"b"}],"tool_calls":[{"function":{"name":"f","arguments":{"a":1}}}]},"finish_reason":"stop","logprobs":{"content":[{"token":"a"}]}}],"usage":{"prompt_tokens":1,"total_tokens":9}}`))
-	f.Add(200, "text/event-stream", []byte("data: {\"choices\":[{\"index\":0,\"delta\":{\"content\":\"a\",\"tool_calls\":[{\"index\":0,\"id\":\"x\",\"function\":{\"name\":\"f\",\"arguments\":\"{\"}}]}}]}\n\ndata: {\"error\":{\"message\":\"m\"}}\n\ndata: [DONE]\n\n"))
-	f.Add(200, "text/plain", []byte("event: error\ndata: no JSON\n\n"))
-	f.Add(200, "text/event-stream", []byte("data: {\"choices\":[{\"text\":\"a\",\"finish_reason\":\"stop\"}]}\n\ndata: {\n\n"))
-	f.Add(200, "application/json", []byte(`{"choices":[{"message":{"content":["a",{"type":"refusal","refusal":"b"}]},"finish_reason":null,"error":{"code":502}}],"usage":{"prompt_tokens":1e300}}`))
-	f.Add(429, "application/json", []byte(`[{"error":{"code":429,"message":"m","status":"RESOURCE_EXHAUSTED","metadata":{"raw":"r"}}}]`))
-	f.Add(500, "text/html", []byte("<html>\xff"))
-	f.Fuzz(func(t *testing.T, status int, contentType string, body []byte) {
-		decode := func(body io.Reader) (*Response, string, error) {
-			var deltas strings.Builder
-			response, err := openAIChat{}.Decode(&Reply{
-				Status: status, Header: []Field{{"content-type", contentType}}, Body: body,
-			}, func(text string) { deltas.WriteString(text) })
-			return response, deltas.String(), err
-		}
-		whole, wholeText, wholeErr := decode(bytes.NewReader(body))
-		if wholeErr != nil {
-			fault, ok := wholeErr.(*Error)
-			if !ok || fault.Kind == "" {
-				t.Fatalf("the error is %#v", wholeErr)
-			}
-		} else if len(whole.Choices) == 0 {
-			t.Fatal("neither an answer nor an error")
-		}
-		bytewise, bytewiseText, bytewiseErr := decode(iotest.OneByteReader(bytes.NewReader(body)))
-		if !reflect.DeepEqual(whole, bytewise) || !reflect.DeepEqual(wholeErr, bytewiseErr) || wholeText != bytewiseText {
-			t.Fatalf("whole %+v %v %q\nbytewise %+v %v %q", whole, wholeErr, wholeText, bytewise, bytewiseErr, bytewiseText)
-		}
-	})
 }

@@ -32,13 +32,8 @@ func Endpoint(form, pasted string) (string, bool) {
 		address.Host = strings.TrimSuffix(address.Host, ":443") // the official host stays one
 	}
 	path := strings.TrimRight(address.EscapedPath(), "/") // %2F stays what it is
-	for _, call := range []string{"/api/chat", "/api/generate", "/chat/completions", "/completions", "/responses", "/messages/count_tokens", "/messages", "/models"} {
-		base, found := strings.CutSuffix(path, call)
-		base = strings.TrimRight(base, "/")
-		if found && (call != "/models" || isVersion(base[strings.LastIndex(base, "/")+1:])) {
-			path = base
-			break
-		}
+	for cut := true; cut; {
+		path, cut = withoutCall(path)
 	}
 	switch {
 	case form == "anthropic" && !strings.HasSuffix(path, "/v1"):
@@ -56,6 +51,18 @@ func Endpoint(form, pasted string) (string, bool) {
 	}
 	address.RawPath = path
 	return address.String(), true
+}
+
+// withoutCall cuts the path of a call from the end of another.
+func withoutCall(path string) (base string, cut bool) {
+	for _, call := range []string{"/api/chat", "/api/generate", "/chat/completions", "/completions", "/responses", "/messages/count_tokens", "/messages", "/models"} {
+		base, found := strings.CutSuffix(path, call)
+		base = strings.TrimRight(base, "/")
+		if found && (call != "/models" || isVersion(base[strings.LastIndex(base, "/")+1:])) {
+			return base, true
+		}
+	}
+	return path, false
 }
 
 // withScheme completes a host without one: https, but http on this machine.

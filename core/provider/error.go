@@ -98,7 +98,7 @@ func errorOf(reply *Reply, body []byte) *Error {
 // tell of one.
 func errorText(reply *Reply, body []byte) *Error {
 	if body = validUTF8(body); json.Valid(body) {
-		return errorIn(reply, json.Parse(body))
+		return errorIn(reply, json.Parse(json.Paired(body)))
 	}
 	fault := &Error{Status: reply.Status, RequestID: reply.RequestID(), Message: quote(body)}
 	fault.classify(nil)

@@ -65,7 +65,7 @@ func step(n uint32) uint64 {
 	}
 	output = output[:0]
 	for rest := input[:n]; len(rest) > 0; {
-		if len(rest) >= frameHeader && rest[0] == kindDie {
+		if len(rest) >= frameHeader && binary.LittleEndian.Uint64(rest) == kindDie && binary.LittleEndian.Uint64(rest[8:]) == 0 {
 			die(binary.LittleEndian.Uint64(rest[16:]))
 			rest = rest[frameHeader:]
 			continue

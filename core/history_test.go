@@ -1,0 +1,197 @@
+package core_test
+
+import (
+	"bytes"
+	stdjson "encoding/json"
+	"reflect"
+	"slices"
+	"strings"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/coretest"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// FuzzHistory holds the laws over any history of events: one result for each
+// call, nothing after it, JSON that is JSON; and the same effects from an
+// engine that is reached through frames.
+func FuzzHistory(f *testing.F) {
+	for _, seed := range coretest.HistorySeeds() {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		plain, through := core.New(), framed{core.New()}
+		asked := map[core.ID]bool{}  // calls in flight
+		open := map[core.ID]string{} // fetches and timers in flight
+		said := map[core.ID]string{} // text that left the gateway
+		coretest.NewHistory(data).Events(func(event core.Event) []core.Effect {
+			if call, ok := event.(*core.Call); ok {
+				asked[call.ID] = true
+			}
+			copied := duplicate(event)
+			effects, err := plain.Step(event)
+			if err != nil {
+				t.Fatalf("%T gives %v", event, err)
+			}
+			same, err := through.Step(copied)
+			if err != nil {
+				t.Fatalf("%T in a frame gives %v", event, err)
+			}
+			if !reflect.DeepEqual(same, effects) {
+				t.Fatalf("%T: %s\nthrough frames: %s", event, lines(t, effects), lines(t, same))
+			}
+			if chunk, ok := event.(*core.Chunk); ok {
+				clear(chunk.Body) // the bytes were ours: a machine keeps none
+			}
+			switch event := event.(type) { // what the host ended
+			case *core.End:
+				delete(open, event.ID)
+			case *core.Fail:
+				delete(open, event.ID)
+			case *core.Fire:
+				delete(open, event.ID)
+			}
+			for _, effect := range effects {
+				checkEffect(t, effect, asked, open, said)
+			}
+			return effects
+		})
+		if len(asked) > 0 {
+			t.Fatalf("no result for %v", asked)
+		}
+	})
+}
+
+// shuffled reports whether two texts are the same but for their order: of
+// blocks whose pieces are mixed each comes out whole.
+func shuffled(a, b string) bool {
+	x, y := []byte(a), []byte(b)
+	slices.Sort(x)
+	slices.Sort(y)
+	return bytes.Equal(x, y)
+}
+
+// TestLegible: a text that is not UTF-8 gives the same effects as behind a
+// frame, whichever field of an event holds it.
+func TestLegible(t *testing.T) {
+	const odd = "caf\xe9 \xff\xfe"
+	config := core.Config{
+		Target: odd, Description: odd, DefaultModel: odd, Output: core.OutputStructured,
+		Providers: []provider.Row{{
+			Name: odd, Form: "anthropic", Endpoint: "http://" + odd, Version: odd, Header: []provider.Field{{Name: odd, Value: odd}},
+			Credential: provider.Credential{Name: odd, Header: odd, Prefix: odd},
+		}},
+	}
+	strange := config
+	strange.Providers = []provider.Row{{Name: odd, Form: odd}}
+	question := []byte(`{"messages":[{"role":"user","content":"` + odd + `"}]}`)
+	head := []provider.Field{{Name: "request-id", Value: odd}, {Name: odd, Value: odd}}
+	plain, through := core.New(), framed{core.New()}
+	for i, event := range []core.Event{
+		&core.Configure{Config: config}, &core.Describe{}, &core.Call{ID: core.CallID(1), Tool: odd},
+		&core.Call{ID: core.CallID(2), Tool: "chat_completion", Arguments: question},
+		&core.Head{ID: core.CallID(2) | 1, Status: 200, Header: head},
+		&core.Chunk{ID: core.CallID(2) | 1, Body: []byte(`{"content":[{"type":"text","text":"` + odd + `"}],"stop_reason":"` + odd + `"}`)},
+		&core.End{ID: core.CallID(2) | 1},
+		&core.Call{ID: core.CallID(3), Tool: "chat_completion", Arguments: question},
+		&core.Fail{ID: core.CallID(3) | 1, Kind: odd, Reason: odd, Next: odd},
+		&core.Configure{Config: strange},
+		&core.Call{ID: core.CallID(4), Tool: "chat_completion", Arguments: question},
+	} {
+		want, err := plain.Step(event)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got, err := through.Step(event); err != nil || !reflect.DeepEqual(got, want) {
+			t.Errorf("event %d, %T: %s\nthrough frames: %s, %v", i, event, lines(t, want), lines(t, got), err)
+		}
+	}
+}
+
+// duplicate is an event with a body of its own.
+func duplicate(event core.Event) core.Event {
+	switch event := event.(type) {
+	case *core.Chunk:
+		copied := *event
+		copied.Body = bytes.Clone(event.Body)
+		return &copied
+	}
+	return event
+}
+
+func checkEffect(t *testing.T, effect core.Effect, asked map[core.ID]bool, open, said map[core.ID]string) {
+	begin := func(id core.ID, what string) {
+		if !asked[id.Call()] || id == id.Call() || open[id] != "" {
+			t.Fatalf("a %s %v, asked %v, open %v", what, id, asked, open)
+		}
+		if said[id.Call()] != "" {
+			t.Fatalf("a %s %v after the text %q: the client would see two beginnings", what, id, said[id.Call()])
+		}
+		open[id] = what
+	}
+	isJSON := func(what string, body []byte) {
+		var compact bytes.Buffer
+		if !utf8.Valid(body) || stdjson.Compact(&compact, body) != nil || !bytes.Equal(compact.Bytes(), body) {
+			t.Fatalf("%s is no compact JSON in UTF-8: %q", what, body)
+		}
+	}
+	switch effect := effect.(type) {
+	case *core.Fetch:
+		begin(effect.ID, "fetch")
+		isJSON("a request", effect.Body)
+	case *core.Timer:
+		begin(effect.ID, "timer")
+		if effect.AfterMS < 0 || effect.AfterMS > 60_000 {
+			t.Fatalf("a timer of %d ms", effect.AfterMS)
+		}
+	case *core.Abort:
+		if open[effect.ID] == "" {
+			t.Fatalf("%v is aborted, open are %v", effect.ID, open)
+		}
+		delete(open, effect.ID)
+	case *core.Delta:
+		if !asked[effect.ID] || effect.Text == "" || !utf8.ValidString(effect.Text) {
+			t.Fatalf("a delta %q of %v, asked %v", effect.Text, effect.ID, asked)
+		}
+		said[effect.ID] += effect.Text
+	case *core.Result:
+		if !asked[effect.ID] {
+			t.Fatalf("a result for %v, asked %v", effect.ID, asked)
+		}
+		for id, what := range open { // the reply that brought the answer may go on
+			if id.Call() == effect.ID && (effect.Kind != "" || what != "fetch") {
+				t.Fatalf("a result of kind %q, and %s %v was not aborted", effect.Kind, what, id)
+			}
+			if id.Call() == effect.ID {
+				delete(open, id)
+			}
+		}
+		delete(asked, effect.ID)
+		isJSON("a result", effect.Body)
+		var result struct{ Content []struct{ Text string } }
+		if err := stdjson.Unmarshal(effect.Body, &result); err != nil || len(result.Content) == 0 {
+			t.Fatalf("a result without content: %s, %v", effect.Body, err)
+		}
+		for _, block := range result.Content {
+			if text := said[effect.ID]; text == "" || strings.Contains(block.Text, text) || stdjson.Valid([]byte(block.Text)) || shuffled(block.Text, text) {
+				return // raw results hold the text in another form
+			}
+		}
+		t.Fatalf("%q went out, and the result is %s", said[effect.ID], effect.Body)
+	case *core.Log:
+		t.Fatalf("the operator hears %q", effect.Text)
+	}
+}
+
+func lines(t *testing.T, effects []core.Effect) string {
+	var text []byte
+	for _, effect := range effects {
+		var err error
+		if text, err = core.AppendEffectLine(text, effect); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return string(text)
+}
