@@ -12,5 +12,3 @@ func marshal(v any) ([]byte, error) {
 }
 
 func unmarshal(data []byte, v any) error { return json.Unmarshal(data, v) }
-
-func valid(data []byte) bool { return json.Valid(data) }

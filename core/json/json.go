@@ -52,8 +52,10 @@ func Marshal(v any) ([]byte, error) { return marshal(v) }
 // Unmarshal decodes data into v.
 func Unmarshal(data []byte, v any) error { return unmarshal(data, v) }
 
-// Valid reports whether data is one JSON value, no deeper than [MaxDepth].
-func Valid(data []byte) bool { return shallow(data) && valid(data) }
+// Valid reports whether data is one JSON value, no deeper than [MaxDepth]. It is
+// gjson's check on every target, held against encoding/json's by FuzzValid: in a
+// guest it takes a fifth of the time.
+func Valid(data []byte) bool { return shallow(data) && gjson.ValidBytes(data) }
 
 // Parse scans data, which must have passed [Valid].
 func Parse(data []byte) Value { return gjson.ParseBytes(data) }

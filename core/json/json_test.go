@@ -1,6 +1,7 @@
 package json_test
 
 import (
+	"bytes"
 	stdjson "encoding/json"
 	"strings"
 	"testing"
@@ -85,4 +86,16 @@ func TestPaired(t *testing.T) {
 	for _, in := range []string{`\`, `\ud`, `\ud80`, `\ud800\`, `\ud800\u`, `\uDxyz`} { // not JSON
 		json.Paired([]byte(in))
 	}
+}
+
+// FuzzValid holds the check against encoding/json's, where no depth is in the way.
+func FuzzValid(f *testing.F) {
+	for _, text := range []string{"", " ", "0", "-0", "01", "1.", "1e", "1e+5", ".5", "-", "+1", "NaN", "nul", "true ", "{}", "[]", "[1,]", `{"a":1,}`, `{"a"}`, `{a:1}`, `"\u12"`, `"\x"`, "\"\x01\"", "\"\x7f\xff\"", `"`, "1 2", "\ufeff1", "[[[]]]", "{\"a\":{\"b\":[1,2.5e-3,\"c\",null]}}\n", "/**/1", "1\x00"} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		if got, want := json.Valid(data), stdjson.Valid(data); got != want && bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) < json.MaxDepth {
+			t.Errorf("%q: %v, encoding/json says %v", data, got, want)
+		}
+	})
 }

@@ -123,18 +123,38 @@ func errorPart(value json.Value) (part json.Value, failed bool) {
 	if value.IsArray() {
 		value = value.Get("0")
 	}
-	if says(value.Get("error")) || text(value.Get("type")) == "error" || text(value.Get("object")) == "error" {
-		return value, true
-	}
-	choices := objects(value.Get("choices"))
-	for _, choice := range choices {
-		if says(choice.Get("error")) {
-			return choice, true
+	answers, told := false, false
+	part = value
+	value.ForEach(func(key, field json.Value) bool { // once: every piece of a stream comes by
+		switch key.Str {
+		case "error":
+			if says(field) {
+				part, failed = value, true
+			}
+		case "type", "object":
+			failed = failed || text(field) == "error"
+		case "choices":
+			answers = strings.Contains(field.Raw, "{")
+			if failed || !strings.Contains(field.Raw, `"error"`) {
+				break
+			}
+			for _, choice := range objects(field) {
+				if says(choice.Get("error")) {
+					part, failed = choice, true
+					break
+				}
+			}
+		case "content":
+			answers = true
+		case "message":
+			told = told || text(field) != ""
+		case "detail":
+			told = told || says(field)
 		}
-	}
+		return true
+	})
 	// What has no answer but something to tell: FastAPI, some proxies.
-	answers := len(choices) > 0 || value.Get("content").Exists()
-	return value, !answers && (text(value.Get("message")) != "" || says(value.Get("detail")))
+	return part, failed || told && !answers
 }
 
 // says reports whether a value says anything: some send an error object beside

@@ -63,33 +63,77 @@ func (a *chatAssembly) complete() bool {
 
 // add reads one chunk or one whole completion.
 func (a *chatAssembly) add(value json.Value) *Error {
-	// The first non-empty value wins: Azure's first chunk has "" for both.
-	if a.response.ID == "" {
-		a.response.ID = text(value.Get("id"))
-	}
-	if a.response.Model == "" {
-		a.response.Model = text(value.Get("model"))
-	}
-	if a.response.Created == 0 {
-		a.response.Created = readCount(value.Get("created")).n
-	}
-	if usage := readUsage(value.Get("usage")); usage != nil {
-		a.response.Usage = usage
-	}
-	for position, choice := range objects(value.Get("choices")) {
-		if a.whole && !choice.Get("message").IsObject() && !choice.Get("delta").IsObject() && choice.Get("text").Type != json.String &&
-			finishReason(text(choice.Get("finish_reason")), false) != FinishContentFilter {
+	var choices json.Value
+	value.ForEach(func(key, field json.Value) bool {
+		switch key.Str {
+		case "id":
+			// The first non-empty value wins: Azure's first chunk has "" for both.
+			if a.response.ID == "" {
+				a.response.ID = text(field)
+			}
+		case "model":
+			if a.response.Model == "" {
+				a.response.Model = text(field)
+			}
+		case "created":
+			if a.response.Created == 0 {
+				a.response.Created = readCount(field).n
+			}
+		case "usage":
+			if usage := readUsage(field); usage != nil {
+				a.response.Usage = usage
+			}
+		case "choices":
+			choices = field
+		}
+		return true
+	})
+	for position, object := range objects(choices) {
+		choice := readChatChoice(object)
+		if a.whole && !choice.message.IsObject() && !choice.delta.IsObject() && choice.text.Type != json.String &&
+			finishReason(text(choice.finish), false) != FinishContentFilter {
 			continue // no answer; of a filtered one Azure sends nothing else
 		}
 		index := int64(position)
-		if number := choice.Get("index"); number.Type == json.Number {
-			index = number.Int()
+		if choice.index.Type == json.Number {
+			index = choice.index.Int()
 		}
 		if c := a.choice(index); c != nil {
 			a.addChoice(c, choice)
 		}
 	}
 	return a.fault
+}
+
+// chatChoice is the fields of a choice. They are found in one scan: this is
+// where the time of a stream goes.
+type chatChoice struct {
+	index, delta, message, text, finish, native, stop, logprobs json.Value
+}
+
+func readChatChoice(object json.Value) (c chatChoice) {
+	object.ForEach(func(key, value json.Value) bool {
+		switch key.Str {
+		case "index":
+			c.index = value
+		case "delta":
+			c.delta = value
+		case "message":
+			c.message = value
+		case "text":
+			c.text = value
+		case "finish_reason":
+			c.finish = value
+		case "native_finish_reason":
+			c.native = value
+		case "stop_reason":
+			c.stop = value
+		case "logprobs":
+			c.logprobs = value
+		}
+		return true
+	})
+	return c
 }
 
 // objects returns the objects of a list, and nothing of anything else: null in
@@ -116,18 +160,18 @@ func (a *chatAssembly) choice(index int64) *choiceAssembly {
 	return c
 }
 
-func (a *chatAssembly) addChoice(c *choiceAssembly, choice json.Value) {
+func (a *chatAssembly) addChoice(c *choiceAssembly, choice chatChoice) {
 	// Perplexity sends both: in a stream the message is all so far, in a whole
 	// reply the delta is empty.
-	message, other := choice.Get("delta"), choice.Get("message")
+	message, other := choice.delta, choice.message
 	if a.whole && other.IsObject() || !message.IsObject() {
 		message = other
 	}
 	if !message.IsObject() {
-		a.addContent(c, choice.Get("text")) // the legacy form
+		a.addContent(c, choice.text) // the legacy form
 	}
 	message.ForEach(func(key, value json.Value) bool {
-		switch key.String() {
+		switch key.Str {
 		case "content":
 			a.addContent(c, value)
 		case "refusal":
@@ -162,19 +206,19 @@ func (a *chatAssembly) addChoice(c *choiceAssembly, choice json.Value) {
 		}
 		return true
 	})
-	if finish := choice.Get("finish_reason"); text(finish) != "" {
-		c.finish, c.native = text(finish), text(finish)
-	} else if finish.Type == json.String {
+	if finish := text(choice.finish); finish != "" {
+		c.finish, c.native = finish, finish
+	} else if choice.finish.Type == json.String {
 		c.saidNothing = true
 	}
 	// OpenRouter translates, and keeps its provider's word beside.
-	if native := text(choice.Get("native_finish_reason")); native != "" {
+	if native := text(choice.native); native != "" {
 		c.native = native
 	}
-	if stop := text(choice.Get("stop_reason")); stop != "" {
+	if stop := text(choice.stop); stop != "" {
 		c.stop = stop // vLLM's; a number there is a token's
 	}
-	c.logprobs.add(choice.Get("logprobs"))
+	c.logprobs.add(choice.logprobs)
 }
 
 // addContent reads content as text or, from Mistral and Cohere, as a list of
