@@ -182,7 +182,7 @@ func travel(request *http.Request, proxy *url.URL, deadlines Deadlines) (*http.R
 	ctx = httptrace.WithClientTrace(ctx, &httptrace.ClientTrace{
 		GetConn: func(string) {
 			t.step(false)
-			t.await(deadlines.Connect, t.lateConnection())
+			t.await(deadlines.Connect, t.lateConnection)
 		},
 		GotConn: func(got httptrace.GotConnInfo) {
 			t.step(true)
@@ -194,8 +194,10 @@ func travel(request *http.Request, proxy *url.URL, deadlines Deadlines) (*http.R
 			waits := t.open && !t.begun
 			t.mu.Unlock()
 			if waits {
-				t.await(deadlines.FirstByte, &core.Fail{
-					Kind: provider.Timeout, Reason: t.host + " gave no first byte of an answer within the deadline of " + deadlines.FirstByte.String(),
+				t.await(deadlines.FirstByte, func() *core.Fail {
+					return &core.Fail{
+						Kind: provider.Timeout, Reason: t.host + " gave no first byte of an answer within the deadline of " + deadlines.FirstByte.String(),
+					}
 				})
 			}
 		},
@@ -205,7 +207,7 @@ func travel(request *http.Request, proxy *url.URL, deadlines Deadlines) (*http.R
 
 // await ends the trip with a failure after some time, unless the next await
 // comes before. 0 is no time limit.
-func (t *trip) await(limit time.Duration, fail *core.Fail) {
+func (t *trip) await(limit time.Duration, fail func() *core.Fail) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	if t.timer != nil {
@@ -213,7 +215,7 @@ func (t *trip) await(limit time.Duration, fail *core.Fail) {
 		t.timer = nil
 	}
 	if limit > 0 {
-		t.timer = time.AfterFunc(limit, func() { t.end(late{fail}) })
+		t.timer = time.AfterFunc(limit, func() { t.end(late{fail()}) })
 	}
 }
 
@@ -240,8 +242,10 @@ func (t *trip) begin() {
 // listen bounds the wait for the next piece of the body, until heard.
 func (t *trip) listen() {
 	if silence := t.deadlines.Silence; silence > 0 {
-		t.await(silence, &core.Fail{
-			Kind: provider.Timeout, Reason: t.host + " stopped in the middle of its answer: its silence lasted longer than the deadline of " + silence.String(),
+		t.await(silence, func() *core.Fail {
+			return &core.Fail{
+				Kind: provider.Timeout, Reason: t.host + " stopped in the middle of its answer: its silence lasted longer than the deadline of " + silence.String(),
+			}
 		})
 	}
 }

@@ -54,6 +54,9 @@ type HostConfig struct {
 	// Worn reports that a machine should be replaced once its calls have
 	// ended. Nil: never.
 	Worn func(core.Machine) bool
+	// Idle is called when no call has come for a while after the last one: the
+	// time to give memory back. Nil: nothing is done.
+	Idle func()
 	// Log takes lines for the operator. Nil: nobody reads them.
 	Log func(string)
 }
@@ -74,6 +77,7 @@ type Host struct {
 	waiting  []chan struct{} // calls without a slot, the first come first
 	closed   bool
 	lastCall uint32
+	resting  *time.Timer
 }
 
 // NewHost returns a host. It opens no machine before the first call.
@@ -257,10 +261,35 @@ func (h *Host) release(s *slot) {
 		h.open--
 	}
 	h.next()
+	h.rest()
 	h.mu.Unlock()
 	if last {
 		s.close()
 	}
+}
+
+// restAfter is how long a host has no calls before it counts as idle: long
+// enough that what is done then does not disturb an assistant at work.
+const restAfter = 3 * time.Second
+
+// rest has HostConfig.Idle called when no call comes for a while. The host is
+// locked.
+func (h *Host) rest() {
+	if h.config.Idle == nil || h.closed || slices.ContainsFunc(h.slots, func(s *slot) bool { return s.load > 0 }) {
+		return
+	}
+	if h.resting == nil {
+		h.resting = time.AfterFunc(restAfter, func() {
+			h.mu.Lock()
+			busy := slices.ContainsFunc(h.slots, func(s *slot) bool { return s.load > 0 })
+			h.mu.Unlock()
+			if !busy {
+				h.config.Idle()
+			}
+		})
+		return
+	}
+	h.resting.Reset(restAfter)
 }
 
 // retire keeps new calls from a slot.
@@ -274,6 +303,9 @@ func (h *Host) retire(s *slot) {
 func (h *Host) Close() {
 	h.mu.Lock()
 	h.closed = true
+	if h.resting != nil {
+		h.resting.Stop()
+	}
 	var idle []*slot
 	for _, s := range slices.Clone(h.slots) {
 		if s.load == 0 {
@@ -430,8 +462,8 @@ func (h *Host) finish(s *slot, result *core.Result) {
 	for _, timer := range r.timers {
 		timer.Stop()
 	}
-	for _, abort := range r.fetches {
-		time.AfterFunc(lastBytes, abort)
+	for id, abort := range r.fetches {
+		r.timers[id] = time.AfterFunc(lastBytes, abort)
 	}
 	r.add("", result)
 }
@@ -480,6 +512,9 @@ func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
 		delete(r.fetches, effect.ID)
+		if timer := r.timers[effect.ID]; timer != nil {
+			timer.Stop() // the last bytes came
+		}
 	}()
 }
 

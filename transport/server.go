@@ -17,6 +17,7 @@ import (
 type Server struct {
 	protocol *server.MCPServer
 	host     *Host
+	tools    map[string]bool
 	client   func(string)
 }
 
@@ -42,12 +43,14 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 			server.WithCacheHints(manifestTTL, mcp.CacheScopePublic),
 		),
 		host:   host,
+		tools:  map[string]bool{},
 		client: program.Client,
 	}
 	if s.client == nil {
 		s.client = func(string) {}
 	}
 	for _, tool := range manifest.Tools {
+		s.tools[tool.Name] = true
 		s.protocol.AddTool(mcp.Tool{
 			Name: tool.Name, Title: tool.Title,
 			// The user's own words and defaults: a key may stand there by mistake.
@@ -78,8 +81,14 @@ type toolCallKey struct{}
 // call carries out one tool call. What it returns to mcp-go stands for the
 // result, which goes past it.
 func (s *Server) call(ctx context.Context, request mcp.CallToolRequest) (*mcp.CallToolResult, error) {
-	call := ctx.Value(toolCallKey{}).(*toolCall)
-	result := s.host.Call(ctx, request.Params.Name, call.arguments, call.text).Body
+	s.run(ctx, request.Params.Name, ctx.Value(toolCallKey{}).(*toolCall))
+	return &mcp.CallToolResult{}, nil
+}
+
+// run has the host carry out a call, whose result is MCP's up to 2025-11-25:
+// later versions want more of one.
+func (s *Server) run(ctx context.Context, tool string, call *toolCall) {
+	result := s.host.Call(ctx, tool, call.arguments, call.text).Body
 	switch {
 	case !json.Valid(result), !json.Parse(result).Get("content").IsArray():
 		result = core.Failure(0, &provider.Error{Kind: provider.Internal, Message: "the result is not of MCP's form"}).Body
@@ -87,5 +96,4 @@ func (s *Server) call(ctx context.Context, request mcp.CallToolRequest) (*mcp.Ca
 		result = json.Compact(result)
 	}
 	call.result = result
-	return &mcp.CallToolResult{}, nil
 }

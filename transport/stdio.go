@@ -241,17 +241,6 @@ func (s *stdioSession) introduced(name json.Value) {
 	}
 }
 
-// clientName is the client's name in a request's _meta.
-func clientName(meta json.Value) (name json.Value) {
-	meta.ForEach(func(key, value json.Value) bool {
-		if key.String() == mcp.MetaKeyClientInfo {
-			name = value.Get("name")
-		}
-		return true
-	})
-	return name
-}
-
 // usableID is the id with which an error may be answered.
 func usableID(id string) string {
 	if id == "" || id[0] == '{' || id[0] == '[' || id == "true" || id == "false" {
@@ -283,11 +272,14 @@ func (s *stdioSession) stub(e envelope, params string) []byte {
 
 // toolParams are the params of tools/call, as the bytes they came in; "" where
 // absent.
-type toolParams struct{ name, arguments, meta, token string }
+type toolParams struct {
+	name, arguments, meta, token string
+	modern                       bool // it names the protocol's version, as since 2026-07-28
+}
 
 // openCall reads the params of tools/call, or says what is wrong with them.
 func (s *stdioSession) openCall(params string) (p toolParams, complaint string) {
-	json.Parse([]byte(params)).ForEach(func(key, value json.Value) bool {
+	json.ParseString(params).ForEach(func(key, value json.Value) bool {
 		switch key.String() {
 		case "name":
 			if p.name = value.Raw; value.Type != json.String {
@@ -299,7 +291,15 @@ func (s *stdioSession) openCall(params string) (p toolParams, complaint string) 
 			if p.meta = value.Raw; !value.IsObject() {
 				complaint = "params._meta: got " + abridge(value.Raw) + ", allowed: an object"
 			}
-			s.introduced(clientName(value))
+			value.ForEach(func(key, value json.Value) bool {
+				switch key.String() {
+				case mcp.MetaKeyProtocolVersion:
+					p.modern = true
+				case mcp.MetaKeyClientInfo:
+					s.introduced(value.Get("name"))
+				}
+				return true
+			})
 			if t := value.Get("progressToken"); t.Type == json.String || t.Type == json.Number {
 				p.token = t.Raw
 			}
@@ -327,8 +327,6 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 	if given.meta != "" {
 		params += `,"_meta":` + given.meta
 	}
-	stub := s.stub(e, params+"}")
-
 	ctx, cancel := context.WithCancel(ctx)
 	s.mu.Lock()
 	_, busy := s.calls[e.id]
@@ -343,12 +341,21 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 	}
 	s.running.Go(func() {
 		defer cancel()
-		response := s.server.protocol.HandleMessage(context.WithValue(ctx, toolCallKey{}, call), stub)
+		var response mcp.JSONRPCMessage // that mcp-go makes, if it has a part in this
+		if name := json.ParseString(given.name).String(); !given.modern && s.server.tools[name] {
+			s.server.run(ctx, name, call)
+		} else {
+			response = s.server.protocol.HandleMessage(context.WithValue(ctx, toolCallKey{}, call), s.stub(e, params+"}"))
+		}
 		s.mu.Lock()
 		delete(s.calls, e.id)
 		canceled := ctx.Err() != nil
 		s.mu.Unlock()
-		if !canceled {
+		switch {
+		case canceled:
+		case response == nil:
+			s.reply(e.id, "result", call.result)
+		default:
 			s.answer(e.id, response, call.result)
 		}
 	})

@@ -150,6 +150,7 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Machines:  box.machines,
 		Calls:     box.calls,
 		Worn:      box.worn,
+		Idle:      debug.FreeOSMemory, // what a long conversation took
 		Log:       log,
 	})
 	defer host.Close()

@@ -60,11 +60,14 @@ func Valid(data []byte) bool { return shallow(data) && gjson.ValidBytes(data) }
 // Parse scans data, which must have passed [Valid].
 func Parse(data []byte) Value { return gjson.ParseBytes(data) }
 
+// ParseString is Parse of a string, which it does not copy.
+func ParseString(data string) Value { return gjson.Parse(data) }
+
 // Paired returns data with U+FFFD in place of every escaped surrogate that has
 // no partner, as encoding/json reads it. A scan takes the escape behind such a
 // one for the partner, and loses it.
 func Paired(data []byte) []byte {
-	if !bytes.Contains(data, []byte(`\ud`)) && !bytes.Contains(data, []byte(`\uD`)) {
+	if !bytes.Contains(data, []byte(`\u`)) {
 		return data
 	}
 	var out []byte
@@ -124,6 +127,9 @@ func Indent(data []byte) []byte {
 // shallow reports whether no bracket of data is nested deeper than MaxDepth.
 // Quoted brackets do not count.
 func shallow(data []byte) bool {
+	if bytes.Count(data, []byte("["))+bytes.Count(data, []byte("{")) <= MaxDepth {
+		return true // there are not that many at all, be they quoted
+	}
 	depth, quoted := 0, false
 	for i := 0; i < len(data); i++ {
 		switch c := data[i]; {
