@@ -25,6 +25,7 @@ import (
 	"path/filepath"
 	"runtime"
 	"strconv"
+	"sync/atomic"
 	"time"
 
 	"github.com/tetratelabs/wazero"
@@ -44,7 +45,7 @@ type Config struct {
 	// nobody else should be able to write there.
 	CacheDir string
 	// MemoryLimit bounds the linear memory of one machine, in MiB: at most
-	// 4095, 0 means 64. A guest that needs more dies.
+	// 4095, 0 means 128. A guest that needs more dies.
 	MemoryLimit int
 	// StepTimeout ends a step, and with it its machine, that takes longer. It
 	// makes every step 3 to 7 times slower; 0 means that an endless loop in a
@@ -66,6 +67,7 @@ type Module struct {
 	compiled wazero.CompiledModule
 	instance wazero.ModuleConfig
 	timeout  time.Duration
+	first    atomic.Pointer[Machine] // started to be sure that one can be, for the first New
 }
 
 // Compile compiles a module, or loads it from the cache, and starts a guest
@@ -77,7 +79,7 @@ func Compile(ctx context.Context, module []byte, config Config) (*Module, error)
 		return nil, ErrNoCompiler
 	}
 	if config.MemoryLimit == 0 {
-		config.MemoryLimit = 64
+		config.MemoryLimit = 128
 	}
 	if config.MemoryLimit < 0 || config.MemoryLimit > 4095 {
 		return nil, fmt.Errorf("wasm: a memory limit of %d MiB: allowed are 1 to 4095", config.MemoryLimit)
@@ -195,17 +197,20 @@ func (m *Module) check(ctx context.Context) error {
 		}
 	}
 	machine, err := m.New(ctx)
-	if err != nil {
-		return err
+	if err == nil {
+		m.first.Store(machine)
 	}
-	return machine.Close()
+	return err
 }
 
 // New starts a guest. It has to be closed. The context is for the start alone:
 // it does not reach into later steps.
 func (m *Module) New(ctx context.Context) (*Machine, error) {
+	if first := m.first.Swap(nil); first != nil {
+		return first, nil
+	}
 	words := new(firstWords)
-	guest, err := m.runtime.InstantiateModule(ctx, m.compiled, m.instance.WithStderr(words))
+	guest, err := m.runtime.InstantiateModule(withMemory(ctx), m.compiled, m.instance.WithStderr(words))
 	if err != nil {
 		return nil, fmt.Errorf("wasm: the guest does not start: %w", words.explain(err))
 	}

@@ -10,6 +10,7 @@ import (
 	"os"
 	"os/signal"
 	"regexp"
+	"runtime"
 	"runtime/debug"
 	"strings"
 	"syscall"
@@ -150,7 +151,7 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Machines:  box.machines,
 		Calls:     box.calls,
 		Worn:      box.worn,
-		Idle:      debug.FreeOSMemory, // what a long conversation took
+		Idle:      giveBack,
 		Log:       log,
 	})
 	defer host.Close()
@@ -165,6 +166,12 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Client: settings.peer.is,
 	}, manifest, host)
 	return server.ServeStdio(ctx, stdin, stdout)
+}
+
+// giveBack returns what a conversation took to the system.
+func giveBack() {
+	runtime.GC() // what pools hold goes with the second collection
+	debug.FreeOSMemory()
 }
 
 // describe asks a native core for the tools: tools/list never waits for the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"runtime"
+	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -42,8 +43,8 @@ const (
 	wornMemory = 32 << 20
 	// patience is how many deaths of guests in a minute make auto go native.
 	patience = 3
-	// What a call may bring and get, in bytes: a guest needs up to six times
-	// as much of its 64 MiB, and its death would cost other calls.
+	// What a call may bring and get, in bytes: a guest needs up to nine times
+	// as much of its 128 MiB, and its death would cost other calls.
 	longestNative, longestGuest = 64 << 20, 8 << 20
 )
 
@@ -63,7 +64,10 @@ func newSandbox(settings *settings, log func(string)) *sandbox {
 		defer close(s.ready)
 		binary, err := module.Reactor()
 		if err == nil {
+			// The compiler makes much garbage, in a time when nobody waits for it.
+			percent := debug.SetGCPercent(50)
 			s.module, err = wasm.Compile(context.Background(), binary, wasm.Config{})
+			debug.SetGCPercent(percent)
 		}
 		s.err = err
 	}()

@@ -50,7 +50,12 @@ func decode(reply *Reply, pieces assembly) (*Response, error) {
 	}
 	response := pieces.result()
 	response.Raw = raw
-	if fault == nil {
+	switch {
+	case fault != nil:
+	case raw != nil && len(response.Choices) == 0:
+		fault = reply.fault("the reply holds no answer: " + quote(raw))
+		fault.Next = wrongEndpoint
+	default:
 		fault = endedByError(reply, response)
 	}
 	if fault != nil {
@@ -82,11 +87,6 @@ func readDocument(reply *Reply, body io.Reader, pieces assembly) ([]byte, *Error
 	}
 	if part, failed := errorPart(value); failed {
 		return raw, errorIn(reply, part)
-	}
-	if len(pieces.result().Choices) == 0 {
-		fault := reply.fault("the reply holds no answer: " + quote(raw))
-		fault.Next = wrongEndpoint
-		return raw, fault
 	}
 	return raw, nil
 }

@@ -20,7 +20,8 @@ type chatAssembly struct {
 
 type choiceAssembly struct {
 	index                        int64
-	content, refusal, reasoning  []byte
+	content                      pieces
+	refusal, reasoning           []byte
 	saidContent                  bool // content was a string, be it empty
 	finish, native, stop         string
 	saidNothing                  bool // finish_reason was "", Snowflake's word for stop
@@ -249,11 +250,36 @@ func (a *chatAssembly) addContent(c *choiceAssembly, value json.Value) {
 	}
 }
 
+// pieces are a text that came in one piece, as most large ones do and which is
+// not copied, or in many.
+type pieces struct {
+	first string
+	all   []byte // once there are more
+}
+
+func (p *pieces) add(piece string) {
+	switch {
+	case p.all != nil:
+		p.all = append(p.all, piece...)
+	case p.first == "":
+		p.first = piece
+	case piece != "":
+		p.all = append([]byte(p.first), piece...)
+	}
+}
+
+func (p *pieces) text() string {
+	if p.all != nil {
+		return string(p.all)
+	}
+	return p.first
+}
+
 // isText knows the types of a text: text, output_text, none.
 func isText(kind string) bool { return kind == "" || strings.HasSuffix(kind, "text") }
 
 func (a *chatAssembly) addText(c *choiceAssembly, piece string) {
-	c.content = append(c.content, piece...)
+	c.content.add(piece)
 	if piece != "" && c.index == 0 && a.delta != nil {
 		a.delta(piece)
 	}
@@ -354,7 +380,7 @@ func (c *choiceAssembly) result(ended, whole bool) Choice {
 		choice.FinishReason = FinishStop // of a stream [DONE] says as much
 	}
 	if c.saidContent {
-		content := string(c.content)
+		content := c.content.text()
 		choice.Message.Content = &content
 	}
 	for _, call := range c.calls {
