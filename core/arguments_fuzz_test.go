@@ -284,7 +284,7 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 	if most, ok := given["max_tokens"]; ok && most != nil {
 		number("max_tokens", float(sent.MaxTokens), float(sent.MaxCompletionTokens))
 	}
-	if model, _ := given["model"].(string); model != "" && model != sent.Model {
+	if model, _ := given["model"].(string); strings.TrimSpace(model) != "" && strings.TrimSpace(model) != sent.Model {
 		t.Fatalf("%q was asked, not %q", sent.Model, model)
 	}
 	if stream := given["stream"]; stream != nil && (stream == true || strings.EqualFold("true", stringOf(stream))) != sent.Stream {

@@ -74,7 +74,7 @@ func withScheme(pasted string) string {
 	switch {
 	case name == "localhost", strings.HasPrefix(name, "127."):
 		return "http://" + pasted
-	case strings.Contains(name, ".") && len(name) < 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "":
+	case strings.Contains(name, ".") && !strings.Contains("."+name+".", "..") && len(name) < 40 && strings.Trim(name, "abcdefghijklmnopqrstuvwxyz0123456789.-") == "":
 		return "https://" + pasted
 	}
 	return pasted

@@ -40,7 +40,7 @@ func TestEndpoint(t *testing.T) {
 			t.Errorf("%s, %s: %s, %v, want %s", test.form, test.pasted, got, ok, test.want)
 		}
 	}
-	for _, pasted := range []string{"", "ftp://x.example", "eyJhbGciOi.eyJzdWIiOi.SflKxwRJSM", "sk-ant-0123456789", "v1/chat", "https://", "sk-key", "https://name:pass@x.example", "http://%zz"} {
+	for _, pasted := range []string{"", "ftp://x.example", "eyJhbGciOi.eyJzdWIiOi.SflKxwRJSM", "sk-ant-0123456789", "v1/chat", ".", "a..b", "https://", "sk-key", "https://name:pass@x.example", "http://%zz"} {
 		if got, ok := Endpoint("openai-chat", pasted); ok {
 			t.Errorf("%q is taken as %s", pasted, got)
 		}

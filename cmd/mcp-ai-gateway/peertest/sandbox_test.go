@@ -76,16 +76,16 @@ func TestGuestDies(t *testing.T) {
 	}{{sandbox, "wasm"}, {auto, "native"}} {
 		t.Run(test.on.title, func(t *testing.T) {
 			p := connectTalkative(t, test.on, versions[0], endpoint)
-			const deaths = 3
+			const deaths, answers = 3, 40 // each of which keeps some 4 MB
 			for death := range deaths {
 				result := p.answerTo(t, question{text: "Still there?"})
 				if completion := readMeta(t, result.Meta).Completion; completion == nil || completion.Gateway.Target != "wasm" {
 					t.Errorf("after %d deaths the completion is %+v", death, completion)
 				}
 				kinds := make(chan string)
-				for range 5 {
+				for range answers {
 					go func() {
-						result, err := p.ask(timeLimit(t), question{model: "imitated?size=8000000", text: "Everything!"})
+						result, err := p.ask(timeLimit(t), question{model: "imitated?size=8000000&fault=stall", text: "Everything!"})
 						if err != nil {
 							kinds <- err.Error()
 						} else if fault := readMeta(t, result.Meta).Error; fault != nil {
@@ -96,7 +96,7 @@ func TestGuestDies(t *testing.T) {
 					}()
 				}
 				died := 0
-				for range 5 {
+				for range answers {
 					switch kind := <-kinds; kind {
 					case "": // it was done before the guest died
 					case "internal":
@@ -106,7 +106,7 @@ func TestGuestDies(t *testing.T) {
 					}
 				}
 				if died == 0 {
-					t.Fatal("no guest died of 40 MB of answers")
+					t.Fatal("no guest died of 160 MB of halves of answers")
 				}
 			}
 			result := p.answerTo(t, question{text: "And now?"})
