@@ -11,6 +11,7 @@ import (
 	"github.com/tetratelabs/wazero"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
 // BenchmarkCompile compares the time from bytes to a running guest with that
@@ -79,29 +80,39 @@ func BenchmarkNew(b *testing.B) {
 // BenchmarkStep is one chunk of a stream, as part of calls with a thousand
 // chunks: one for a call that there is not, which costs the way into the
 // machine and back; a comment, which wakes the call's coroutine as well; and a
-// piece of the answer.
+// piece of the answer in each form. core has the like for whole replies.
 func BenchmarkStep(b *testing.B) {
+	anthropic := *configure
+	anthropic.Config.Providers = []provider.Row{{Name: "anthropic", Form: "anthropic", Endpoint: "https://api.anthropic.com/v1"}}
+	start := &core.Chunk{ID: core.CallID(1) | 1, Body: []byte(
+		`data: {"type":"message_start","message":{"id":"msg_1","role":"assistant","model":"claude-sonnet-4-5","content":[],"usage":{"input_tokens":9}}}` + "\n\n" +
+			`data: {"type":"content_block_start","index":0,"content_block":{"type":"text","text":""}}` + "\n\n")}
+	nothing := &core.Chunk{ID: core.CallID(1) | 1, Body: []byte(":\n\n")}
 	for _, chunk := range []struct {
-		name string
+		name  string
+		with  *core.Configure
+		first *core.Chunk
 		core.Chunk
 	}{
-		{"ignored", core.Chunk{ID: core.CallID(9) | 1, Body: []byte(": OPENROUTER PROCESSING\n\n")}},
-		{"comment", core.Chunk{ID: core.CallID(1) | 1, Body: []byte(": OPENROUTER PROCESSING\n\n")}},
-		{"delta", core.Chunk{ID: core.CallID(1) | 1, Body: fmt.Appendf(nil,
+		{"ignored", configure, nothing, core.Chunk{ID: core.CallID(9) | 1, Body: []byte(": OPENROUTER PROCESSING\n\n")}},
+		{"comment", configure, nothing, core.Chunk{ID: core.CallID(1) | 1, Body: []byte(": OPENROUTER PROCESSING\n\n")}},
+		{"openai-chat", configure, nothing, core.Chunk{ID: core.CallID(1) | 1, Body: fmt.Appendf(nil,
 			`data: {"id":"chatcmpl-1","object":"chat.completion.chunk","created":1700000000,"model":"gpt-4o-mini-2024-07-18",`+
 				`"system_fingerprint":"fp_1","choices":[{"index":0,"delta":{"content":" word"},"logprobs":null,"finish_reason":null}]}`+"\n\n")}},
+		{"anthropic", &anthropic, start, core.Chunk{ID: core.CallID(1) | 1, Body: []byte(
+			"event: content_block_delta\ndata: " + `{"type":"content_block_delta","index":0,"delta":{"type":"text_delta","text":" word"}}` + "\n\n")}},
 	} {
 		for _, machine := range []struct {
 			name string
 			core.Machine
 		}{{"native", core.New()}, {"wasm", open(b, gateway(b))}} {
 			b.Run(chunk.name+"/"+machine.name, func(b *testing.B) {
-				steps(b, machine, configure, call(1), reply(1)[0])
+				steps(b, machine, chunk.with, call(1), reply(1)[0], chunk.first)
 				b.ReportAllocs()
 				for n := 1; b.Loop(); n++ {
 					steps(b, machine, &chunk.Chunk)
 					if n%1000 == 0 {
-						steps(b, machine, &core.Cancel{ID: core.CallID(1)}, call(1), reply(1)[0])
+						steps(b, machine, &core.Cancel{ID: core.CallID(1)}, call(1), reply(1)[0], chunk.first)
 					}
 				}
 				steps(b, machine, &core.Cancel{ID: core.CallID(1)})
