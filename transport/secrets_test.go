@@ -418,7 +418,9 @@ func BenchmarkRedacted(b *testing.B) {
 		name string
 		of   []byte
 	}{
-		{"text", []byte(long)}, {"json", answer}, {"json in json", reply},
+		{"text", []byte(long)},
+		{"json", answer},
+		{"json in json", reply},
 		{"base64", []byte(base64.StdEncoding.EncodeToString(image))},
 		{"backslashes", bytes.Repeat([]byte(`\`), 1<<20)},
 	} {
