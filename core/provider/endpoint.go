@@ -18,11 +18,7 @@ var barePaths = map[string]string{
 // result is false where it is no URL with http or https, or holds a name or
 // password. A query is kept; forms append their paths in front of it.
 func Endpoint(form, pasted string) (string, bool) {
-	pasted = strings.Trim(pasted, "\"' \t\r\n")
-	if !strings.Contains(pasted, "://") {
-		pasted = withScheme(pasted)
-	}
-	address, err := url.Parse(pasted)
+	address, err := url.Parse(completed(pasted))
 	if err != nil || address.Scheme != "http" && address.Scheme != "https" || address.Host == "" || address.User != nil {
 		return "", false
 	}
@@ -63,6 +59,18 @@ func withoutCall(path string) (base string, cut bool) {
 		}
 	}
 	return path, false
+}
+
+// completed is what was pasted, without quotes around it and with a scheme.
+func completed(pasted string) string {
+	pasted = strings.TrimSpace(pasted)
+	if last := len(pasted) - 1; last > 0 && pasted[0] == pasted[last] && (pasted[0] == '"' || pasted[0] == '\'') {
+		pasted = strings.TrimSpace(pasted[1:last])
+	}
+	if !strings.Contains(pasted, "://") {
+		pasted = withScheme(pasted)
+	}
+	return pasted
 }
 
 // withScheme completes a host without one: https, but http on this machine.

@@ -17,6 +17,7 @@ func TestEndpoint(t *testing.T) {
 		{"openai-chat", "https://openrouter.ai/", "https://openrouter.ai/api/v1"},
 		{"openai-chat", "http://localhost:1234", "http://localhost:1234/v1"},
 		{"openai-chat", "http://nas:11434/api/chat", "http://nas:11434/v1"},
+		{"openai-chat", "https://x.example/v1?\"#", "https://x.example/v1?\""},
 		{"openai-chat", "localhost:11434", "http://localhost:11434/v1"},
 		{"openai-chat", `"api.openai.com/v1"`, "https://api.openai.com/v1"},
 		{"openai-chat", "http://localhost:11434/v1#x", "http://localhost:11434/v1"},

@@ -129,11 +129,7 @@ func FuzzEndpoint(f *testing.F) {
 		if again, ok := Endpoint(form, endpoint); !ok || again != endpoint {
 			t.Fatalf("%q becomes %q, that %q", pasted, endpoint, again)
 		}
-		meant := strings.Trim(pasted, "\"' \t\r\n")
-		if !strings.Contains(meant, "://") {
-			meant = withScheme(meant)
-		}
-		given, err := url.Parse(meant)
+		given, err := url.Parse(completed(pasted))
 		if err != nil {
 			t.Fatalf("%q is no URL: %v", pasted, err)
 		}
