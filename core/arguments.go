@@ -119,14 +119,16 @@ func (a *arguments) number(name string, lowest, highest float64) *float64 {
 	return &number
 }
 
-// whole reads a whole number of at least lowest, be it in quotes or written 1e3.
-func (a *arguments) whole(name string, lowest int64) *int64 {
+// mostInteger is the largest whole number that every reader of JSON has exact.
+const mostInteger = 1<<53 - 1
+
+// integer reads a whole number, be it in quotes or written 1e3.
+func (a *arguments) integer(name string, lowest, highest int64) *int64 {
 	value, ok := a.fields[name]
 	if !ok {
 		return nil
 	}
 	number, err := strconv.ParseFloat(digits(value), 64)
-	const highest = 1<<53 - 1 // beyond it not every reader of JSON is exact
 	if whole := int64(number); err == nil && float64(whole) == number && whole >= lowest && whole <= highest {
 		return &whole
 	}
@@ -134,20 +136,31 @@ func (a *arguments) whole(name string, lowest int64) *int64 {
 	return nil
 }
 
-// truth reads true or false, be it in quotes.
-func (a *arguments) truth(name string) bool {
+// truth reads true or false, be it in quotes; nil where nothing is said.
+func (a *arguments) truth(name string) *bool {
 	value, ok := a.fields[name]
 	if !ok {
-		return false
+		return nil
 	}
-	switch strings.ToLower(strings.TrimSpace(value.String())) {
-	case "true":
-		return true
-	case "false":
-		return false
+	word := strings.ToLower(strings.TrimSpace(value.String()))
+	if truth := word == "true"; truth || word == "false" {
+		return &truth
 	}
 	a.fault(name, given(value), "true or false")
-	return false
+	return nil
+}
+
+// word reads one of a few words.
+func (a *arguments) word(name string, words []string) string {
+	value, ok := a.fields[name]
+	if !ok {
+		return ""
+	}
+	if word := strings.ToLower(value.String()); slices.Contains(words, word) {
+		return word
+	}
+	a.fault(name, given(value), strings.Join(words, ", "))
+	return ""
 }
 
 // texts reads a list of strings; a single string is a list of one, and a list

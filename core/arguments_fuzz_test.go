@@ -40,8 +40,11 @@ func FuzzArguments(f *testing.F) {
 		if len(drawn) > 0 {
 			raw = coretest.Arguments(coretest.NewBytes(drawn))
 		}
-		row := provider.Row{Name: "p", Form: "openai-chat", Endpoint: "http://x", OpenAI: who%3 == 1}
-		if who%3 == 2 {
+		row := provider.Row{Name: "p", Form: "openai-chat", Endpoint: "http://x"}
+		switch who % 3 {
+		case 1:
+			row.Traits = []provider.Trait{provider.OpenAIModels, provider.MaxCompletionTokens, provider.DeveloperRole}
+		case 2:
 			row.Form = "anthropic"
 		}
 		engine := core.New()

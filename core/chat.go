@@ -24,12 +24,51 @@ func (c *call) tool(event *Call) {
 		}, nil)
 		return
 	}
-	request, fault := readChat(c.config, event.Arguments)
+	request, dryRun, fault := readChat(c.config, event.Arguments)
+	switch {
+	case fault != nil:
+		c.fail(fault, nil)
+	case dryRun:
+		c.show(request)
+	default:
+		c.chat(request)
+	}
+}
+
+// show ends a dry run with the request that would be sent. The credential is
+// named: the core does not have it.
+func (c *call) show(request *provider.Request) {
+	target, fault := c.route(request)
 	if fault != nil {
 		c.fail(fault, nil)
 		return
 	}
-	c.chat(request)
+	answer := &answer{target: target}
+	http, adjusted, err := c.encode(target, request)
+	if err != nil {
+		c.fail(provider.AsError(err), answer)
+		return
+	}
+	credential := target.row.Credential
+	if credential.Name != "" {
+		http.Header = append(http.Header, provider.Field{Name: credential.Header, Value: credential.Prefix + "[" + credential.Name + "]"})
+	}
+	if adjusted == nil {
+		adjusted = []provider.Adjustment{}
+	}
+	c.succeedDry(&dryRun{
+		Provider: target.row.Name, Model: target.model, Method: http.Method, URL: http.URL, Header: http.Header,
+		Body: json.RawMessage(http.Body), Adjusted: adjusted,
+	})
+}
+
+// encode writes the request for a target.
+func (c *call) encode(to target, request *provider.Request) (provider.HTTPRequest, []provider.Adjustment, error) {
+	translator := provider.Translators[to.row.Form]
+	if translator == nil {
+		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.row.Form)}
+	}
+	return translator.Encode(to.row, request)
 }
 
 // target is one way to have a request answered.
@@ -93,12 +132,7 @@ type answer struct {
 func (c *call) ask(to target, request *provider.Request) *answer {
 	answer := &answer{target: to}
 	began := c.engine.now
-	translator := provider.Translators[to.row.Form]
-	if translator == nil {
-		answer.fault = &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.row.Form)}
-		return answer
-	}
-	http, adjusted, err := translator.Encode(to.row, request)
+	http, adjusted, err := c.encode(to, request)
 	answer.adjusted = adjusted
 	if err != nil {
 		answer.fault = provider.AsError(err)
@@ -110,7 +144,7 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 	if err == nil {
 		tried.Status = reply.Status
 		answer.requestID = reply.RequestID()
-		answer.response, err = translator.Decode(reply, c.delta)
+		answer.response, err = provider.Translators[to.row.Form].Decode(reply, c.delta)
 	}
 	if err == nil {
 		// What may still come of the reply is for the host to read or not:
@@ -156,118 +190,58 @@ func chance(seed uint64, n int) uint64 {
 var chatNames = []string{
 	"model", "messages", "temperature", "max_tokens", "stream", "top_p",
 	"frequency_penalty", "presence_penalty", "stop", "response_format",
+	"tools", "tool_choice", "parallel_tool_calls", "reasoning_effort",
+	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run",
 }
 
+// efforts are the values of reasoning_effort, from none to the most.
+var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
+
+// is reports whether a truth was said and is true.
+func is(truth *bool) bool { return truth != nil && *truth }
+
 // readChat reads the arguments of chat_completion.
-func readChat(config *Config, raw []byte) (*provider.Request, *provider.Error) {
+func readChat(config *Config, raw []byte) (request *provider.Request, dryRun bool, fault *provider.Error) {
 	a, readable := readArguments(raw, chatNames)
 	if !readable {
-		return nil, a.err()
+		return nil, false, a.err()
 	}
-	request := &provider.Request{
+	request = &provider.Request{
 		Model:            strings.TrimSpace(a.text("model")),
 		Messages:         a.messages(),
 		Temperature:      a.number("temperature", 0, 2),
-		MaxTokens:        a.whole("max_tokens", 1),
-		Stream:           a.truth("stream"),
+		MaxTokens:        a.integer("max_tokens", 1, mostInteger),
+		Stream:           is(a.truth("stream")),
 		TopP:             a.number("top_p", 0, 1),
 		FrequencyPenalty: a.number("frequency_penalty", -2, 2),
 		PresencePenalty:  a.number("presence_penalty", -2, 2),
 		Stop:             a.texts("stop", 4),
 		ResponseFormat:   a.responseFormat(),
+		Tools:            a.tools(),
+		ReasoningEffort:  a.word("reasoning_effort", efforts),
+		Seed:             a.integer("seed", -mostInteger, mostInteger),
+		N:                a.integer("n", 1, 8),
+		TopLogprobs:      a.integer("top_logprobs", 0, 20),
+		Extra:            a.extra(),
 	}
+	request.ToolChoice = a.toolChoice(request.Tools)
+	request.ParallelToolCalls = a.truth("parallel_tool_calls")
+	request.Logprobs = a.truth("logprobs")
 	request.Model = cmp.Or(request.Model, config.DefaultModel)
 	if request.TopP == nil {
 		// Who sets top_p chose the one way of sampling; vendors advise against both.
 		request.Temperature = cmp.Or(request.Temperature, config.DefaultTemperature)
 	}
 	request.MaxTokens = cmp.Or(request.MaxTokens, config.DefaultMaxTokens)
-	fault := a.err()
+	dryRun = is(a.truth("dry_run"))
+	fault = a.err()
 	if fault == nil && request.Model == "" {
 		fault = &provider.Error{
 			Kind: provider.InvalidRequest, Message: "model: got nothing, and there is no default model",
 			Next: `Name a model, such as "gpt-4o-mini", or set DEFAULT_MODEL.`,
 		}
 	}
-	return request, fault
-}
-
-// messages reads the conversation.
-func (a *arguments) messages() []provider.Message {
-	list := unquoted(a.fields["messages"])
-	if !list.IsArray() && !list.IsObject() || list.IsArray() && len(list.Array()) == 0 {
-		a.fault("messages", given(list), `a list such as [{"role": "user", "content": "Hello"}]`)
-		return nil
-	}
-	var messages []provider.Message
-	for i, element := range elements(list) {
-		path := "messages[" + strconv.Itoa(i) + "]"
-		element = unquoted(element)
-		if !element.IsObject() {
-			a.fault(path, given(element), `an object such as {"role": "user", "content": "Hello"}`)
-			continue
-		}
-		var message provider.Message
-		var content json.Value
-		a.each(path+".", element, []string{"role", "content", "name"}, func(name string, value json.Value) {
-			switch name {
-			case "role":
-				message.Role = provider.Role(value.String())
-			case "name":
-				if message.Name = value.String(); value.Type != json.String {
-					a.fault(path+".name", given(value), "a string")
-				}
-			case "content":
-				content = value
-			}
-		})
-		switch message.Role {
-		case provider.System, provider.Developer, provider.User, provider.Assistant:
-		default:
-			a.fault(path+".role", given(element.Get("role")), "system, developer, user or assistant")
-		}
-		message.Parts = a.parts(path+".content", content)
-		messages = append(messages, message)
-	}
-	return messages
-}
-
-// parts reads a message's content.
-func (a *arguments) parts(path string, content json.Value) []provider.Part {
-	if content.Type == json.String {
-		return []provider.Part{{Type: "text", Text: content.String()}}
-	}
-	if !content.IsArray() && !content.IsObject() || content.IsArray() && len(content.Array()) == 0 {
-		a.fault(path, given(content), `a string, or a list of parts such as {"type": "text", "text": "Hello"}`)
-		return nil
-	}
-	var parts []provider.Part
-	for i, element := range elements(content) {
-		place := path + "[" + strconv.Itoa(i) + "]"
-		if element.Type == json.String {
-			parts = append(parts, provider.Part{Type: "text", Text: element.String()})
-			continue
-		}
-		if !element.IsObject() {
-			a.fault(place, given(element), `a part such as {"type": "text", "text": "Hello"}`)
-			continue
-		}
-		if kind := element.Get("type"); kind.String() != "text" {
-			a.fault(place+".type", given(kind), "text")
-			continue
-		}
-		var text json.Value
-		a.each(place+".", element, []string{"type", "text"}, func(name string, value json.Value) {
-			if name == "text" {
-				text = value
-			}
-		})
-		if text.Type != json.String {
-			a.fault(place+".text", given(text), "a string")
-		}
-		parts = append(parts, provider.Part{Type: "text", Text: text.String()})
-	}
-	return parts
+	return request, dryRun, fault
 }
 
 // responseFormat reads response_format: an object, or its type alone.

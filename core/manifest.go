@@ -37,12 +37,16 @@ func describe(config *Config) *Manifest {
 }
 
 // chatSchema is flat, with a type for every property and no combinators: a
-// schema that some client cannot read costs the user the whole tool.
+// schema that some client cannot read costs the user the whole tool. What it
+// does not show it takes all the same: content as a list of parts, OpenAI's
+// other names. Its length is what every conversation pays (3 kB at most).
 const chatSchema = `{"type":"object","properties":{` +
 	`"model":{"type":"string","description":"The model's id, as its provider names it."},` +
-	`"messages":{"type":"array","description":"The conversation, oldest first.","items":{"type":"object","properties":{` +
-	`"role":{"type":"string","enum":["system","developer","user","assistant"]},` +
-	`"content":{"type":"string","description":"The text."}},"required":["role","content"]}},` +
+	`"messages":{"type":"array","description":"The conversation, oldest first, in OpenAI's form.","items":{"type":"object","properties":{` +
+	`"role":{"type":"string","enum":["system","developer","user","assistant","tool"]},` +
+	`"content":{"type":"string","description":"The text; or a list of parts: text, image_url, input_audio, file."},` +
+	`"tool_calls":{"type":"array","description":"As the model gave them.","items":{"type":"object"}},` +
+	`"tool_call_id":{"type":"string","description":"Of role tool: which call this answers."}},"required":["role"]}},` +
 	`"temperature":{"type":"number","description":"0 to 2; lower is more predictable.","minimum":0,"maximum":2},` +
 	`"max_tokens":{"type":"integer","description":"The most tokens to answer with, at least 1.","minimum":1},` +
 	`"stream":{"type":"boolean","description":"Read the answer as a stream, with progress; the result is the same."},` +
@@ -51,7 +55,13 @@ const chatSchema = `{"type":"object","properties":{` +
 	`"presence_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
 	`"stop":{"type":"array","description":"Up to 4 texts that end the answer.","items":{"type":"string"}},` +
 	`"response_format":{"type":"object","description":"{\"type\":\"json_object\"}, or {\"type\":\"json_schema\",\"json_schema\":{\"name\":...,\"schema\":{...}}}.","properties":{` +
-	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]}` +
+	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]},` +
+	`"reasoning_effort":{"type":"string","description":"How long to think.","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
+	`"tools":{"type":"array","description":"Functions that the model may call: {\"type\":\"function\",\"function\":{\"name\":...,\"parameters\":{...}}}.","items":{"type":"object"}},` +
+	`"tool_choice":{"type":"string","description":"auto, none, required, or a function as an object."},` +
+	`"seed":{"type":"integer","description":"For answers that can be repeated."},` +
+	`"extra_body":{"type":"object","description":"Other fields of the provider's, sent as they are."},` +
+	`"dry_run":{"type":"boolean","description":"Send nothing; return the request that would be sent."}` +
 	`},"required":["messages"]}`
 
 // withDefaults tells the assistant what stands where it says nothing.

@@ -121,6 +121,26 @@ func (c *call) succeed(answer *answer) {
 	c.finish("", &result)
 }
 
+// dryRun is what a dry run shows: the request that would be sent.
+type dryRun struct {
+	Provider string                `json:"provider"`
+	Model    string                `json:"model"`
+	Method   string                `json:"method"`
+	URL      string                `json:"url"`
+	Header   []provider.Field      `json:"header"`
+	Body     json.RawMessage       `json:"body"`
+	Adjusted []provider.Adjustment `json:"adjusted"`
+}
+
+// succeedDry ends a dry run.
+func (c *call) succeedDry(request *dryRun) {
+	text, err := json.Marshal(request)
+	if err != nil {
+		text = unwritable
+	}
+	c.finish("", &toolResult{Content: []block{{Type: "text", Text: string(json.Indent(text))}}})
+}
+
 // Failure is the result with which a host answers a call that no machine
 // could: it refused the call, or the machine died.
 func Failure(id ID, fault *provider.Error) *Result {

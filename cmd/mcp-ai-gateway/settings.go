@@ -36,9 +36,7 @@ type settings struct {
 
 const (
 	defaultTimeout = 60 * time.Second // the original's
-	openAI         = "https://api.openai.com/v1"
-	anthropicAPI   = "https://api.anthropic.com/v1"
-	apiKey         = "API_KEY" // the name of the one credential, too
+	apiKey         = "API_KEY"        // the name of the one credential, too
 )
 
 // readSettings reads the environment. A wrong value is noted, not fatal: the
@@ -123,28 +121,24 @@ func (s *settings) number(name, allowed string, lowest, highest float64) *float6
 
 // row makes the provider's row.
 func (s *settings) row() provider.Row {
+	row := s.format()
+	switch {
+	case row.Credential.Name != "":
+		row.Credential.Name = apiKey
+	case s.secrets[apiKey] != "": // it wants none, and the user has one all the same
+		row.Credential = provider.Credential{Name: apiKey, Header: "authorization", Prefix: "Bearer "}
+	}
 	organization, version := s.env("OPENAI_ORGANIZATION"), s.env("ANTHROPIC_VERSION")
-	var row provider.Row
-	switch s.choice("API_FORMAT", cmp.Or(s.env("API_FORMAT"), "openai"), "openai", "anthropic") {
-	case "anthropic":
-		row = provider.Row{
-			Name: "anthropic", Form: "anthropic", Endpoint: anthropicAPI, Version: version,
-			Credential: provider.Credential{Name: apiKey, Header: "x-api-key"},
-		}
-		if version != "" && !regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`).MatchString(version) {
+	switch {
+	case row.Form == "anthropic":
+		if row.Version = version; version != "" && !regexp.MustCompile(`^\d{4}-\d{2}-\d{2}$`).MatchString(version) {
 			s.wrong("ANTHROPIC_VERSION", version, "a date such as 2023-06-01")
 			row.Version = ""
 		}
-	default:
-		row = provider.Row{
-			Name: "openai", Form: "openai-chat", Endpoint: openAI, OpenAI: true,
-			Credential: provider.Credential{Name: apiKey, Header: "authorization", Prefix: "Bearer "},
-		}
-		if strings.ContainsFunc(organization, unicode.IsControl) {
-			s.faults = append(s.faults, "OPENAI_ORGANIZATION: holds a line break or another control character")
-		} else if organization != "" {
-			row.Header = []provider.Field{{Name: "openai-organization", Value: organization}}
-		}
+	case strings.ContainsFunc(organization, unicode.IsControl):
+		s.faults = append(s.faults, "OPENAI_ORGANIZATION: holds a line break or another control character")
+	case organization != "" && strings.HasPrefix(row.Form, "openai-"):
+		row.Header = []provider.Field{{Name: "openai-organization", Value: organization}}
 	}
 	pasted := s.env("API_ENDPOINT")
 	if pasted == "" {
@@ -156,8 +150,6 @@ func (s *settings) row() provider.Row {
 		s.faults = append(s.faults, "API_ENDPOINT: allowed: a URL that begins with https:// or http://, without a name or password, such as "+row.Endpoint)
 		return row
 	}
-	official := strings.HasPrefix(endpoint, strings.TrimSuffix(row.Endpoint, "v1"))
-	row.Endpoint = endpoint
 	address, err := url.Parse(endpoint)
 	if err != nil {
 		return row
@@ -170,13 +162,33 @@ func (s *settings) row() provider.Row {
 			s.hidden["API_ENDPOINT, "+name] = values[0]
 		}
 	}
-	if !official {
-		row.Name, row.OpenAI = address.Host, false
-		if s.secrets[apiKey] == "" {
-			row.Credential = provider.Credential{} // many servers of one's own want none
-		}
+	row.Endpoint = endpoint
+	known, official := provider.RowAt(row.Form, address.Host)
+	switch {
+	case official:
+		row.Name, row.Traits = known.Name, known.Traits
+	case row.Name == "openai", row.Name == "anthropic", row.Name == "gemini":
+		// These are forms as well: it is somebody else who speaks them.
+		row.Name, row.Traits = address.Host, nil
+	}
+	if s.secrets[apiKey] == "" && (!official || known.Credential.Name == "") {
+		row.Credential = provider.Credential{} // many servers of one's own want none
 	}
 	return row
+}
+
+// format finds the row that API_FORMAT names: a wire form, or a provider.
+func (s *settings) format() provider.Row {
+	named := strings.ToLower(cmp.Or(s.env("API_FORMAT"), "openai"))
+	var names []string
+	for _, row := range provider.Rows {
+		if row.Name == named {
+			return row
+		}
+		names = append(names, row.Name)
+	}
+	s.wrong("API_FORMAT", named, strings.Join(names, ", "))
+	return provider.Rows[0]
 }
 
 // secretName knows the parameters of a query that carry secrets.

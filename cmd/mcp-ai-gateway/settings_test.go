@@ -26,11 +26,11 @@ func TestSettings(t *testing.T) {
 		env  environment
 		want []string // parts of the configuration as JSON
 	}{
-		{"nothing", environment{}, []string{`"output":"text"`, `"endpoint":"https://api.openai.com/v1"`, `"openai":true`, `"name":"API_KEY","header":"authorization","prefix":"Bearer "`}},
+		{"nothing", environment{}, []string{`"output":"text"`, `"endpoint":"https://api.openai.com/v1"`, `"traits":["openai_models"`, `"name":"API_KEY","header":"authorization","prefix":"Bearer "`}},
 		{"D6, Anthropic's bare host", environment{"API_FORMAT": "anthropic", "API_ENDPOINT": "https://api.anthropic.com", "API_KEY": "k"}, []string{
 			`"name":"anthropic","form":"anthropic","endpoint":"https://api.anthropic.com/v1"`, `"header":"x-api-key"`,
 		}},
-		{"D8, a slash at the end", environment{"API_ENDPOINT": "https://openrouter.ai/api/v1/chat/completions/", "API_KEY": "k"}, []string{`"name":"openrouter.ai"`, `"endpoint":"https://openrouter.ai/api/v1"`}},
+		{"D8, a slash at the end", environment{"API_ENDPOINT": "https://openrouter.ai/api/v1/chat/completions/", "API_KEY": "k"}, []string{`"name":"openrouter"`, `"endpoint":"https://openrouter.ai/api/v1"`}},
 		{"D22, D23, defaults, and 0 counts", environment{"DEFAULT_TEMPERATURE": "0", "DEFAULT_MAX_TOKENS": "512"}, []string{`"default_temperature":0,"default_max_tokens":512`}},
 		{"the organization", environment{"OPENAI_ORGANIZATION": "org-1"}, []string{`"header":[{"name":"openai-organization","value":"org-1"}]`}},
 		{"the version", environment{"API_FORMAT": "Anthropic", "ANTHROPIC_VERSION": "2023-01-01"}, []string{`"version":"2023-01-01"`}},
@@ -57,7 +57,7 @@ func TestSettings(t *testing.T) {
 // allowed, and never what may be a key.
 func TestWrongSettings(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
-		{"API_FORMAT", "gemini", `API_FORMAT: got "gemini", allowed: openai, anthropic`}, // D9
+		{"API_FORMAT", "telepathy", `API_FORMAT: got "telepathy", allowed: openai, anthropic, gemini`}, // D9
 		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: a number of seconds, at most 86400; 0 for no limit`},
 		{"REQUEST_TIMEOUT", "-1", `got "-1"`},
 		{"REQUEST_TIMEOUT", "NaN", `got "NaN"`},

@@ -61,7 +61,7 @@ var DefaultConfig = core.Config{
 	Providers: []provider.Row{{
 		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1",
 		Credential: provider.Credential{Name: "openai", Header: "authorization", Prefix: "Bearer "},
-		OpenAI:     true,
+		Traits:     []provider.Trait{provider.OpenAIModels, provider.MaxCompletionTokens, provider.DeveloperRole},
 	}},
 }
 

@@ -131,7 +131,9 @@ func (h *History) configure() *core.Configure {
 	row := provider.Row{
 		Name: Pick(h.Bytes, names), Form: Pick(h.Bytes, []string{"openai-chat", "anthropic"}),
 		Endpoint: Pick(h.Bytes, []string{"https://api.openai.com/v1", "http://127.0.0.1:1/a%2Fb?api-version=<1>"}),
-		OpenAI:   h.Number(4) == 0,
+	}
+	if h.Number(4) == 0 {
+		row.Traits = []provider.Trait{provider.OpenAIModels, provider.MaxCompletionTokens, provider.DeveloperRole}
 	}
 	if h.Number(4) == 0 {
 		row.Header = []provider.Field{{Name: "x-title", Value: Pick(h.Bytes, names)}}

@@ -72,7 +72,7 @@ func TestClaudeOf(t *testing.T) {
 
 // said makes a message of a text.
 func said(role Role, text string) Message {
-	return Message{Role: role, Parts: []Part{{"text", text}}}
+	return Message{Role: role, Parts: []Part{{Type: TextPart, Text: text}}}
 }
 
 // TestAnthropicTurns: what becomes of a conversation. A turn is written as its
@@ -96,14 +96,14 @@ func TestAnthropicTurns(t *testing.T) {
 		{"system after assistant", new, []Message{said(User, "a"), said(Assistant, "b"), said(System, "s")}, "u[a] a[b] u[<system>s</system>]", 1},
 		{"system between users", new, []Message{said(User, "a"), said(System, "s"), said(User, "b")}, "u[a|<system>s</system>|b]", 1},
 		{"system before an empty turn", new, []Message{said(User, "a"), said(System, "s"), said(Assistant, " "), said(User, "b")}, "u[a|<system>s</system>|b]", 2},
-		{"empty text", old, []Message{{Role: User, Parts: []Part{{"text", ""}, {"text", "a"}, {"text", "\n"}}}}, "u[a]", 1},
+		{"empty text", old, []Message{{Role: User, Parts: []Part{{Type: TextPart, Text: ""}, {Type: TextPart, Text: "a"}, {Type: TextPart, Text: "\n"}}}}, "u[a]", 1},
 		{"empty assistant", old, []Message{said(User, "a"), said(Assistant, ""), said(User, "b")}, "u[a|b]", 1},
 		{"empty last user", old, []Message{said(User, "a"), said(Assistant, "b"), said(User, "")}, "messages[2].content: got nothing but white space, allowed: a text, since Anthropic refuses empty messages", 0},
 		{"empty last user before system", new, []Message{said(User, "a"), said(User, " "), said(System, "s")}, "messages[1].content: got nothing but white space, allowed: a text, since Anthropic refuses empty messages", 0},
 		{"nothing", old, []Message{said(Assistant, "")}, "messages: got nothing but white space, allowed: at least one message with a text", 0},
 		{"prefill", old, []Message{said(User, "a"), said(Assistant, "b \n")}, "u[a] a[b]", 1},
 		{"prefill, newer", "claude-sonnet-4-6", []Message{said(User, "a"), said(Assistant, "b")}, "messages: got one of the assistant as the last, allowed: one of the user, since claude-sonnet-4-6 does not continue an answer begun for it", 0},
-		{"names", old, []Message{{Role: User, Name: "x", Parts: []Part{{"text", "a"}}}, {Role: Assistant, Name: "y", Parts: []Part{{"text", "b"}}}, said(User, "c")}, "u[a] a[b] u[c]", 1},
+		{"names", old, []Message{{Role: User, Name: "x", Parts: []Part{{Type: TextPart, Text: "a"}}}, {Role: Assistant, Name: "y", Parts: []Part{{Type: TextPart, Text: "b"}}}, said(User, "c")}, "u[a] a[b] u[c]", 1},
 	}
 	for _, test := range tests {
 		e := anthropicEncoding{model: claudeOf(test.model)}

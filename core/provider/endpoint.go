@@ -5,14 +5,6 @@ import (
 	"strings"
 )
 
-// barePaths are where the interface of some hosts begins, if it is not /v1.
-var barePaths = map[string]string{
-	"api.deepseek.com":  "",
-	"api.groq.com":      "/openai/v1",
-	"api.perplexity.ai": "",
-	"openrouter.ai":     "/api/v1",
-}
-
 // Endpoint makes a base URL of whatever people paste as one: with or without a
 // scheme, quotes, a slash at the end, a version, the path of a call. The second
 // result is false where it is no URL with http or https, or holds a name or
@@ -37,9 +29,9 @@ func Endpoint(form, pasted string) (string, bool) {
 		path += "/v1"
 	case form == "openai-chat" && path == "":
 		// What people paste for a server of their own, too.
-		var known bool
-		if path, known = barePaths[address.Host]; !known {
-			path = "/v1"
+		path = "/v1"
+		if row, known := RowAt(form, address.Host); known {
+			_, path, _ = strings.Cut(row.Endpoint, address.Host)
 		}
 	}
 	if address.Path, err = url.PathUnescape(path); err != nil {

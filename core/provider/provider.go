@@ -30,10 +30,8 @@ type Row struct {
 	Endpoint string `json:"endpoint"`
 	// Credential says which secret goes where. The core never sees a secret.
 	Credential Credential `json:"credential,omitzero"`
-	// OpenAI says that this is OpenAI's own service: max_tokens is called
-	// max_completion_tokens there, which other servers do not know, and its
-	// reasoning models refuse parameters.
-	OpenAI bool `json:"openai,omitempty"`
+	// Traits are how the server differs from others of its form.
+	Traits []Trait `json:"traits,omitempty"`
 	// Header is what the user wants sent with every request.
 	Header []Field `json:"header,omitempty"`
 	// Version is the header anthropic-version of the form anthropic; empty

@@ -50,6 +50,9 @@ type ToolCall struct {
 	Type     string        `json:"type"` // function or custom
 	Function *FunctionCall `json:"function,omitempty"`
 	Custom   *CustomCall   `json:"custom,omitempty"`
+	// ExtraContent is what the provider wants back beside the call, unread:
+	// Gemini's thought signature, as its OpenAI-compatible endpoint has it.
+	ExtraContent json.RawMessage `json:"extra_content,omitempty"`
 }
 
 // FunctionCall names a function. Arguments is JSON as the model wrote it,

@@ -1,0 +1,327 @@
+package core
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// messageNames are the fields of a message. Some only come back from an answer
+// of ours that a caller sends on: they are read where they say something.
+var messageNames = []string{
+	"role", "content", "name", "tool_calls", "tool_call_id", "refusal",
+	"reasoning_content", "reasoning_details", "annotations", "images", "audio",
+}
+
+// messages reads the conversation.
+func (a *arguments) messages() []provider.Message {
+	list := unquoted(a.fields["messages"])
+	if !list.IsArray() && !list.IsObject() || list.IsArray() && len(list.Array()) == 0 {
+		a.fault("messages", given(list), `a list such as [{"role": "user", "content": "Hello"}]`)
+		return nil
+	}
+	var messages []provider.Message
+	for i, element := range elements(list) {
+		path := "messages[" + strconv.Itoa(i) + "]"
+		element = unquoted(element)
+		if !element.IsObject() {
+			a.fault(path, given(element), `an object such as {"role": "user", "content": "Hello"}`)
+			continue
+		}
+		messages = append(messages, a.message(path, element))
+	}
+	a.pairs(messages)
+	return messages
+}
+
+// message reads one turn of the conversation.
+func (a *arguments) message(path string, element json.Value) provider.Message {
+	var message provider.Message
+	var content json.Value
+	a.each(path+".", element, messageNames, func(name string, value json.Value) {
+		field := path + "." + name
+		switch name {
+		case "role":
+			message.Role = provider.Role(value.String())
+		case "name":
+			message.Name = a.string(field, value)
+		case "tool_call_id":
+			message.ToolCallID = a.string(field, value)
+		case "reasoning_content":
+			message.Reasoning = a.string(field, value)
+		case "reasoning_details":
+			for _, detail := range elements(value) {
+				message.ReasoningDetails = append(message.ReasoningDetails, json.RawMessage(detail.Raw))
+			}
+		case "refusal":
+			if text := a.string(field, value); text != "" {
+				message.Parts = append(message.Parts, provider.Part{Type: provider.RefusalPart, Text: text})
+			}
+		case "tool_calls":
+			message.ToolCalls = a.toolCalls(field, value)
+		case "content":
+			content = value
+		}
+	})
+	switch message.Role {
+	case provider.System, provider.Developer, provider.User, provider.Assistant, provider.RoleTool:
+	default:
+		a.fault(path+".role", given(element.Get("role")), "system, developer, user, assistant or tool")
+	}
+	if len(message.ToolCalls) > 0 && message.Role != provider.Assistant {
+		a.fault(path+".tool_calls", "calls in a message of role "+shorten(string(message.Role)), "calls in an assistant's message")
+	}
+	if message.Role == provider.RoleTool && message.ToolCallID == "" {
+		a.fault(path+".tool_call_id", "nothing", "the id of the call that this is the result of")
+	}
+	// An assistant that calls tools, thinks or refuses need not say anything.
+	silent := len(message.ToolCalls) > 0 || len(message.Parts) > 0 || len(message.ReasoningDetails) > 0
+	if !silent || content.Exists() && content.String() != "" {
+		message.Parts = append(a.parts(path+".content", content), message.Parts...)
+	}
+	return message
+}
+
+// string reads a string that stands at a path.
+func (a *arguments) string(path string, value json.Value) string {
+	if value.Type != json.String {
+		a.fault(path, given(value), "a string")
+	}
+	return value.String()
+}
+
+// toolCalls reads the calls that an assistant's message asked for.
+func (a *arguments) toolCalls(path string, list json.Value) []provider.ToolCall {
+	var calls []provider.ToolCall
+	for i, element := range elements(unquoted(list)) {
+		path := path + "[" + strconv.Itoa(i) + "]"
+		function := element.Get("function")
+		call := provider.ToolCall{ID: element.Get("id").String(), Type: "function", Function: &provider.FunctionCall{}}
+		call.Function.Name = function.Get("name").String()
+		if call.ID == "" {
+			a.fault(path+".id", given(element.Get("id")), "the id that the call came with")
+		}
+		if call.Function.Name == "" {
+			a.fault(path+".function.name", given(function.Get("name")), "the name of the function")
+		}
+		// The text of an object, as the model wrote it; some clients send the object.
+		switch arguments := function.Get("arguments"); {
+		case arguments.IsObject():
+			call.Function.Arguments = arguments.Raw
+		case strings.TrimSpace(arguments.String()) == "":
+			call.Function.Arguments = "{}"
+		case arguments.Type == json.String && json.Valid([]byte(arguments.String())) && json.Parse([]byte(arguments.String())).IsObject():
+			call.Function.Arguments = arguments.String()
+		default:
+			a.fault(path+".function.arguments", given(arguments), "the text of a JSON object")
+		}
+		if extra := element.Get("extra_content"); extra.IsObject() {
+			call.ExtraContent = json.RawMessage(extra.Raw)
+		}
+		calls = append(calls, call)
+	}
+	return calls
+}
+
+// pairs checks that every call has one result, and every result a call: all
+// providers refuse anything else, in words that say little.
+func (a *arguments) pairs(messages []provider.Message) {
+	open := map[string]bool{} // ids of the latest calls without a result
+	var order []string
+	missing := func() {
+		for _, id := range order {
+			if open[id] {
+				a.note("messages: the tool call " + strconv.Quote(shorten(id)) + " has no result; allowed: one message of role tool for each call, right after the assistant's message")
+			}
+		}
+		clear(open)
+		order = nil
+	}
+	for i, message := range messages {
+		if message.Role == provider.RoleTool {
+			if !open[message.ToolCallID] && message.ToolCallID != "" {
+				a.fault("messages["+strconv.Itoa(i)+"].tool_call_id", strconv.Quote(shorten(message.ToolCallID)), "the id of a call in the assistant's message before, once")
+			}
+			open[message.ToolCallID] = false
+			continue
+		}
+		missing()
+		for _, call := range message.ToolCalls {
+			if open[call.ID] {
+				a.fault("messages["+strconv.Itoa(i)+"].tool_calls", "the id "+strconv.Quote(shorten(call.ID))+" twice", "an id of its own for each call")
+			}
+			open[call.ID] = true
+			order = append(order, call.ID)
+		}
+	}
+	missing()
+}
+
+// partAllowed is what may stand in a list of content.
+const partAllowed = `a part such as {"type": "text", "text": "Hello"} or {"type": "image_url", "image_url": {"url": "https://..."}}`
+
+// parts reads a message's content.
+func (a *arguments) parts(path string, content json.Value) []provider.Part {
+	if content.Type == json.String {
+		return []provider.Part{{Type: provider.TextPart, Text: content.String()}}
+	}
+	if !content.IsArray() && !content.IsObject() || content.IsArray() && len(content.Array()) == 0 {
+		a.fault(path, given(content), "a string, or a list of parts such as "+partAllowed[len("a part such as "):])
+		return nil
+	}
+	var parts []provider.Part
+	for i, element := range elements(content) {
+		path := path + "[" + strconv.Itoa(i) + "]"
+		if element.Type == json.String {
+			parts = append(parts, provider.Part{Type: provider.TextPart, Text: element.String()})
+			continue
+		}
+		if !element.IsObject() {
+			a.fault(path, given(element), partAllowed)
+			continue
+		}
+		parts = append(parts, a.part(path, element))
+	}
+	return parts
+}
+
+// part reads one part: its type, and what stands under the type's name.
+func (a *arguments) part(path string, element json.Value) provider.Part {
+	part := provider.Part{Type: provider.PartType(element.Get("type").String())}
+	name := string(part.Type)
+	switch part.Type {
+	case provider.TextPart, provider.RefusalPart, provider.ImagePart, provider.AudioPart, provider.FilePart, provider.VideoPart:
+	default:
+		a.fault(path+".type", given(element.Get("type")), "text, image_url, input_audio, file, video_url or refusal")
+		return part
+	}
+	var content json.Value
+	a.each(path+".", element, []string{"type", name, "cache_control"}, func(field string, value json.Value) {
+		switch field {
+		case name:
+			content = value
+		case "cache_control":
+			part.CacheControl = json.RawMessage(value.Raw)
+		}
+	})
+	path += "." + name
+	switch part.Type {
+	case provider.TextPart, provider.RefusalPart:
+		part.Text = a.string(path, content)
+	case provider.ImagePart, provider.VideoPart:
+		if content.Type == json.String {
+			part.Media = a.media(path, content)
+			break
+		}
+		a.each(path+".", a.object(path, content), []string{"url", "detail", "format"}, func(field string, value json.Value) {
+			switch field {
+			case "url":
+				part.Media = merged(part.Media, a.media(path+".url", value))
+			case "detail":
+				part.Media.Detail = a.string(path+".detail", value)
+			case "format":
+				part.Media.Type = a.string(path+".format", value)
+			}
+		})
+		if part.Media.URL == "" && part.Media.Data == "" {
+			a.fault(path+".url", given(content.Get("url")), "an https:// URL or a data: URL")
+		}
+	case provider.AudioPart:
+		a.each(path+".", a.object(path, content), []string{"data", "format"}, func(field string, value json.Value) {
+			switch field {
+			case "data":
+				part.Media.Data = a.base64(path+".data", value)
+			case "format":
+				part.Media.Type = "audio/" + a.string(path+".format", value)
+			}
+		})
+		if part.Media.Data == "" || part.Media.Type == "" {
+			a.fault(path, "no data or no format", `{"data": base64, "format": "wav" or "mp3"}`)
+		}
+	case provider.FilePart:
+		a.each(path+".", a.object(path, content), []string{"file_data", "file_url", "file_id", "filename"}, func(field string, value json.Value) {
+			switch field {
+			case "file_data", "file_url":
+				part.Media = merged(part.Media, a.media(path+"."+field, value))
+			case "file_id":
+				part.Media.ID = a.string(path+".file_id", value)
+			case "filename":
+				part.Media.Filename = a.string(path+".filename", value)
+			}
+		})
+		if part.Media.URL == "" && part.Media.Data == "" && part.Media.ID == "" {
+			a.fault(path, "no file", `{"file_data": "data:application/pdf;base64,...", "filename": "a.pdf"}, or file_id or file_url in its place`)
+		}
+	}
+	return part
+}
+
+// object is the value, if it is an object.
+func (a *arguments) object(path string, value json.Value) json.Value {
+	if value = unquoted(value); !value.IsObject() {
+		a.fault(path, given(value), "an object")
+		return json.Value{}
+	}
+	return value
+}
+
+// merged keeps what was known of a medium beside where it is.
+func merged(known, found provider.Media) provider.Media {
+	known.URL, known.Data = found.URL, found.Data
+	if found.Type != "" {
+		known.Type = found.Type
+	}
+	return known
+}
+
+// media reads a URL: where something is, or the thing itself as a data URL.
+func (a *arguments) media(path string, value json.Value) (media provider.Media) {
+	text := a.string(path, value)
+	scheme, rest, _ := strings.Cut(text, ":")
+	switch strings.ToLower(scheme) {
+	case "https", "http", "gs":
+		media.URL = text
+	case "data":
+		kind, data, found := strings.Cut(rest, ",")
+		kind, encoded := strings.CutSuffix(kind, ";base64")
+		kind, _, _ = strings.Cut(kind, ";")
+		if !found || !encoded || kind == "" {
+			a.fault(path, "a data: URL of another form", "data:TYPE;base64,DATA")
+			break
+		}
+		media.Type, media.Data = strings.ToLower(kind), data
+		a.checkBase64(path, data)
+	default:
+		a.fault(path, given(value), "an https:// URL or a data: URL")
+	}
+	return media
+}
+
+// base64 reads data that stands without a URL around it.
+func (a *arguments) base64(path string, value json.Value) string {
+	text := a.string(path, value)
+	if rest, ok := strings.CutPrefix(text, "data:"); ok {
+		_, text, _ = strings.Cut(rest, ",")
+	}
+	a.checkBase64(path, text)
+	return text
+}
+
+// checkBase64 looks for what no base64 holds. It is not decoded: images are
+// large, and the provider will.
+func (a *arguments) checkBase64(path, data string) {
+	data = strings.TrimRight(data, "=")
+	for i := range len(data) {
+		switch c := data[i]; {
+		case 'A' <= c && c <= 'Z', 'a' <= c && c <= 'z', '0' <= c && c <= '9', c == '+', c == '/':
+		default:
+			a.fault(path, strconv.Quote(string(rune(c)))+" at byte "+strconv.Itoa(i)+" of the data", "base64")
+			return
+		}
+	}
+	if data == "" {
+		a.fault(path, "no data", "base64")
+	}
+}

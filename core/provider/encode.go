@@ -1,0 +1,81 @@
+package provider
+
+import (
+	"slices"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// adjustments are the deviations of what is sent from what was asked.
+type adjustments []Adjustment
+
+// note adds one, once, however many messages share it.
+func (a *adjustments) note(parameter, action, reason string) {
+	adjustment := Adjustment{parameter, action, reason}
+	if !slices.Contains(*a, adjustment) {
+		*a = append(*a, adjustment)
+	}
+}
+
+// post makes the HTTP request of any form: the body, with the caller's extra
+// fields, to a path below the row's endpoint.
+func post(row *Row, path string, wire any, extra json.RawMessage, header ...Field) (HTTPRequest, error) {
+	body, err := json.Marshal(wire)
+	if err != nil {
+		return HTTPRequest{}, &Error{Kind: InvalidRequest, Message: "the request cannot be written as JSON"}
+	}
+	if len(extra) > 0 {
+		merged, clash := appendMerged(make([]byte, 0, len(body)+len(extra)), json.Parse(body), json.Parse(extra), "")
+		if clash != "" {
+			return HTTPRequest{}, &Error{
+				Kind: InvalidRequest, Message: "extra_body" + clash + ": the gateway writes this field itself; allowed: fields that it does not write",
+				Next: "Use the argument of chat_completion for it, or leave it out of extra_body.",
+			}
+		}
+		body = merged
+	}
+	header = append([]Field{{"content-type", "application/json"}}, header...)
+	return HTTPRequest{Method: "POST", URL: row.at(path), Header: append(header, row.Header...), Body: body}, nil
+}
+
+// appendMerged lays one object over another, and objects in them as well. The
+// first field that both have otherwise is a clash.
+func appendMerged(out []byte, base, over json.Value, path string) (merged []byte, clash string) {
+	added := map[string]json.Value{}
+	over.ForEach(func(key, value json.Value) bool {
+		added[key.String()] = value
+		return true
+	})
+	member := func(key, value string) {
+		if out[len(out)-1] != '{' {
+			out = append(out, ',')
+		}
+		out = append(append(append(out, key...), ':'), value...)
+	}
+	out = append(out, '{')
+	base.ForEach(func(key, value json.Value) bool {
+		addition, both := added[key.String()]
+		if !both {
+			member(key.Raw, value.Raw)
+			return true
+		}
+		delete(added, key.String())
+		if !value.IsObject() || !addition.IsObject() {
+			clash = path + "." + key.String()
+			return false
+		}
+		member(key.Raw, "")
+		out, clash = appendMerged(out, value, addition, path+"."+key.String())
+		return clash == ""
+	})
+	if clash != "" {
+		return nil, clash
+	}
+	over.ForEach(func(key, value json.Value) bool {
+		if _, missing := added[key.String()]; missing {
+			member(key.Raw, value.Raw)
+		}
+		return true
+	})
+	return append(out, '}'), ""
+}

@@ -1,0 +1,133 @@
+package core
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+)
+
+// tools reads the tools that the model may call: OpenAI's form, or the
+// function alone.
+func (a *arguments) tools() []provider.Tool {
+	list, ok := a.fields["tools"]
+	if !ok {
+		return nil
+	}
+	var tools []provider.Tool
+	named := map[string]bool{}
+	for i, element := range elements(unquoted(list)) {
+		path := "tools[" + strconv.Itoa(i) + "]"
+		element = unquoted(element)
+		tool := provider.Tool{}
+		a.each(path+".", a.object(path, element), []string{"type", "function", "name", "description", "parameters", "strict", "cache_control"}, func(name string, value json.Value) {
+			switch name {
+			case "type":
+				if value.String() != "function" {
+					a.fault(path+".type", given(value), "function")
+				}
+			case "function":
+				a.each(path+".function.", a.object(path+".function", value), []string{"name", "description", "parameters", "strict"}, func(name string, value json.Value) {
+					a.toolField(&tool, path+".function."+name, name, value)
+				})
+			default:
+				a.toolField(&tool, path+"."+name, name, value)
+			}
+		})
+		switch {
+		case !isFunctionName(tool.Name):
+			a.fault(path+".function.name", strconv.Quote(shorten(tool.Name)), "1 to 64 letters, digits, _ and -")
+		case named[tool.Name]:
+			a.fault(path+".function.name", strconv.Quote(tool.Name)+" a second time", "a name of its own for each tool")
+		}
+		named[tool.Name] = true
+		tools = append(tools, tool)
+	}
+	return tools
+}
+
+func (a *arguments) toolField(tool *provider.Tool, path, name string, value json.Value) {
+	switch name {
+	case "name":
+		tool.Name = a.string(path, value)
+	case "description":
+		tool.Description = a.string(path, value)
+	case "parameters":
+		if schema := a.object(path, value); schema.Exists() {
+			tool.Parameters = json.Compact([]byte(schema.Raw))
+		}
+	case "strict":
+		strict := value.Type == json.True
+		if tool.Strict = &strict; value.Type != json.True && value.Type != json.False {
+			a.fault(path, given(value), "true or false")
+		}
+	case "cache_control":
+		tool.CacheControl = json.RawMessage(value.Raw)
+	}
+}
+
+// isFunctionName knows the names that every provider takes.
+func isFunctionName(name string) bool {
+	if name == "" || len(name) > 64 {
+		return false
+	}
+	return !strings.ContainsFunc(name, func(c rune) bool {
+		return c != '_' && c != '-' && (c < '0' || c > '9') && (c < 'A' || c > 'Z') && (c < 'a' || c > 'z')
+	})
+}
+
+// toolChoice reads tool_choice: a word, or the name of a function in OpenAI's
+// form. Without tools there is nothing to choose from.
+func (a *arguments) toolChoice(tools []provider.Tool) *provider.ToolChoice {
+	value, ok := a.fields["tool_choice"]
+	if !ok {
+		return nil
+	}
+	const allowed = `auto, none, required, or {"type": "function", "function": {"name": "..."}} with the name of a tool`
+	value = unquoted(value)
+	choice := &provider.ToolChoice{Mode: value.String()}
+	if value.IsObject() {
+		choice.Mode = value.Get("type").String()
+		if choice.Name = value.Get("function.name").String(); choice.Name == "" {
+			choice.Name = value.Get("name").String()
+		}
+	}
+	known := choice.Mode == "auto" || choice.Mode == "none" || choice.Mode == "required"
+	for _, tool := range tools {
+		known = known || choice.Mode == "function" && choice.Name == tool.Name
+	}
+	if !known || choice.Mode != "function" && choice.Name != "" {
+		a.fault("tool_choice", given(value), allowed)
+		return nil
+	}
+	if len(tools) == 0 {
+		a.fault("tool_choice", given(value), "nothing, since there are no tools")
+		return nil
+	}
+	return choice
+}
+
+// extra reads extra_body, which may not name what the gateway knows: such a
+// field would go past all checks.
+func (a *arguments) extra() json.RawMessage {
+	value, ok := a.fields["extra_body"]
+	if !ok {
+		return nil
+	}
+	value = a.object("extra_body", value)
+	empty := true
+	value.ForEach(func(key, _ json.Value) bool {
+		empty = false
+		for _, name := range chatNames {
+			if key.String() == name {
+				a.fault("extra_body."+name, "an argument of chat_completion", "fields of the provider's that are none")
+			}
+		}
+		return true
+	})
+	if empty {
+		return nil
+	}
+	return json.Compact([]byte(value.Raw))
+}
