@@ -64,9 +64,9 @@ func (c *call) show(request *provider.Request) {
 
 // encode writes the request for a target.
 func (c *call) encode(to target, request *provider.Request) (provider.HTTPRequest, []provider.Adjustment, error) {
-	translator := provider.Translators[to.row.Form]
+	translator := provider.Translators[to.form]
 	if translator == nil {
-		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.row.Form)}
+		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.form)}
 	}
 	return translator.Encode(to.row, request)
 }
@@ -74,6 +74,7 @@ func (c *call) encode(to target, request *provider.Request) (provider.HTTPReques
 // target is one way to have a request answered.
 type target struct {
 	row   *provider.Row
+	form  string // the row's, or what the request needs
 	model string
 }
 
@@ -91,7 +92,8 @@ func (c *call) route(request *provider.Request) (target, *provider.Error) {
 	if len(c.config.Providers) == 0 {
 		return target{}, &provider.Error{Kind: provider.InvalidRequest, Message: "no provider is configured", Next: "Set API_KEY, and API_ENDPOINT where it is not OpenAI."}
 	}
-	return target{row: &c.config.Providers[0], model: request.Model}, nil
+	row := &c.config.Providers[0]
+	return target{row: row, form: provider.FormFor(row, request), model: request.Model}, nil
 }
 
 // chat asks for a completion, again where that may help, and ends the call.
@@ -144,7 +146,7 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 	if err == nil {
 		tried.Status = reply.Status
 		answer.requestID = reply.RequestID()
-		answer.response, err = provider.Translators[to.row.Form].Decode(reply, c.delta)
+		answer.response, err = provider.Translators[to.form].Decode(reply, c.delta)
 	}
 	if err == nil {
 		// What may still come of the reply is for the host to read or not:

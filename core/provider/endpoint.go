@@ -27,10 +27,12 @@ func Endpoint(form, pasted string) (string, bool) {
 	case form == "anthropic" && !strings.HasSuffix(path, "/v1"):
 		// Anthropic's own SDKs are given the host alone; gateways keep a path.
 		path += "/v1"
-	case form == "openai-chat" && path == "":
+	case strings.HasPrefix(form, "openai-") && isAzure(address.Host):
+		path = azureAddress(address, path)
+	case strings.HasPrefix(form, "openai-") && path == "":
 		// What people paste for a server of their own, too.
 		path = "/v1"
-		if row, known := RowAt(form, address.Host); known {
+		if row, known := RowAt("openai-chat", address.Host); known {
 			_, path, _ = strings.Cut(row.Endpoint, address.Host)
 		}
 	}

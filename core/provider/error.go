@@ -131,6 +131,10 @@ func errorPart(value json.Value) (part json.Value, failed bool) {
 			if says(field) {
 				part, failed = value, true
 			}
+		case "response": // the last event of OpenAI's Responses
+			if strings.Contains(field.Raw, `"error"`) && says(field.Get("error")) {
+				part, failed = field, true
+			}
 		case "type", "object":
 			failed = failed || text(field) == "error"
 		case "choices":

@@ -138,9 +138,12 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 		return HTTPRequest{}, nil, err
 	}
 	if row.has(OpenAIModels) {
-		e.adjusted = append(e.adjusted, openAIModelOf(request.Model).fit(&e.wire)...)
+		openAIModelOf(request.Model).fit(request, row, &e.wire, &e.adjusted)
 	}
-	if request.Stream && !row.has(NoStreamOptions) {
+	if _, deployment, classic := row.azureClassic(); classic && deployment != "" {
+		e.adjusted.deployment(deployment, request.Model)
+	}
+	if request.Stream && !row.has(NoStreamOptions) && !row.olderThan(azureCompletionTokens) {
 		// Without it a stream carries no usage.
 		e.wire.StreamOptions = &openAIStreamOptions{IncludeUsage: true}
 	}
@@ -159,7 +162,7 @@ type openAIChatEncoding struct {
 func (e *openAIChatEncoding) names(request *Request) {
 	switch {
 	case request.MaxTokens == nil:
-	case e.row.has(MaxCompletionTokens):
+	case e.row.has(MaxCompletionTokens) && !e.row.olderThan(azureCompletionTokens):
 		e.wire.MaxCompletionTokens = request.MaxTokens
 		e.adjusted.note("max_tokens", "renamed", e.row.Name+" calls it max_completion_tokens")
 	default:

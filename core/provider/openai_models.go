@@ -2,6 +2,7 @@ package provider
 
 import (
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -12,30 +13,156 @@ import (
 // and the model pages of platform.openai.com. Dated ids (gpt-5-2025-08-07) are
 // like the id without date; a newer model is taken for what the newest one is.
 type openAIModel struct {
-	noSampling bool // temperature, top_p and penalties other than the defaults
-	noStop     bool
-	noSystem   bool // nor developer messages
+	sampling  sampling // temperature, top_p and penalties other than the defaults
+	noStop    bool
+	noSystem  bool      // nor developer messages
+	reasons   bool      // as far as is known
+	efforts   []string  // of reasoning_effort, upwards; nil: not known
+	chatTools chatTools // tools on Chat Completions
+	// responsesOnly: Chat Completions do not have the model at all.
+	responsesOnly bool
 }
+
+// sampling says when a model takes sampling parameters.
+type sampling int
+
+const (
+	samplingAlways   sampling = iota
+	samplingUnless            // unless an effort other than none is asked for: it does not reason by itself
+	samplingWithNone          // with reasoning_effort none only: it reasons by itself
+	samplingNever
+)
+
+// chatTools says when a model takes tools on Chat Completions.
+type chatTools int
+
+const (
+	toolsAlways        chatTools = iota
+	toolsWithoutEffort           // with reasoning_effort none only
+	toolsNever
+)
 
 func openAIModelOf(id string) openAIModel {
 	if tuned, ok := strings.CutPrefix(id, "ft:"); ok {
 		id, _, _ = strings.Cut(tuned, ":") // ft:MODEL:organization:name:id
 	}
+	words := strings.Split(id, "-")
+	model := openAIModel{
+		responsesOnly: slices.Contains(words, "pro") || slices.Contains(words, "codex") ||
+			strings.Contains(id, "deep-research") || strings.HasPrefix(id, "computer-use"),
+	}
 	switch {
 	case strings.HasPrefix(id, "o1-mini"), strings.HasPrefix(id, "o1-preview"):
-		return openAIModel{noSampling: true, noStop: true, noSystem: true}
+		model.sampling, model.noStop, model.noSystem, model.reasons = samplingNever, true, true, true
+		return model
 	case strings.Contains(id, "-search-preview"):
-		return openAIModel{noSampling: true}
-	case strings.HasPrefix(id, "gpt-5-chat"), !isReasoning(id):
-		return openAIModel{}
-	case strings.HasPrefix(id, "o3-mini"):
-		return openAIModel{noSampling: true}
+		model.sampling = samplingNever
+		return model
+	case strings.HasPrefix(id, "gpt-5-chat"):
+		return model
+	case strings.HasPrefix(id, "codex-"), strings.HasPrefix(id, "computer-use"):
+		model.reasons = true
+		return model
+	case !isReasoning(id):
+		// The owner of a deployment at Azure calls it anything.
+		named := strings.HasPrefix(id, "gpt-") || strings.HasPrefix(id, "chatgpt-")
+		model.responsesOnly = model.responsesOnly && named
+		model.reasons = !named || strings.HasPrefix(id, "gpt-oss")
+		return model
 	}
-	// Without an effort, 5.1 to 5.4 do not reason and then take sampling.
-	family, variant, _ := strings.Cut(strings.TrimPrefix(id, "gpt-"), "-")
-	quiet := slices.Contains([]string{"5.1", "5.2", "5.3", "5.4"}, family) &&
-		!strings.HasPrefix(variant, "codex") && !strings.HasPrefix(variant, "chat") && !strings.HasPrefix(variant, "pro")
-	return openAIModel{noSampling: !quiet, noStop: true}
+	version, variant := gptVersion(words)
+	model.sampling, model.reasons = samplingNever, true
+	model.noStop = !strings.HasPrefix(id, "o3-mini")
+	model.efforts = effortsOf(version, variant, words)
+	switch {
+	case version < 501, model.responsesOnly, variant == "chat":
+	case version <= 504: // without an effort, they do not reason
+		model.sampling = samplingUnless
+	case version <= 506, version == 600 && (variant == "sol" || variant == "luna"):
+		model.sampling = samplingWithNone
+	}
+	switch {
+	case version < 504, variant == "chat":
+	case model.sampling == samplingNever: // none is no effort of theirs
+		model.chatTools = toolsNever
+	default:
+		model.chatTools = toolsWithoutEffort
+	}
+	return model
+}
+
+// efforts are all values of reasoning_effort, upwards.
+const efforts = "none minimal low medium high xhigh max"
+
+// effortsOf lists what reasoning_effort may be.
+func effortsOf(version int, variant string, words []string) []string {
+	all := strings.Fields(efforts)
+	pro, codex := slices.Contains(words, "pro"), slices.Contains(words, "codex")
+	switch {
+	case variant == "chat":
+		return nil
+	case version < 500: // o1, o3, o4-mini
+		return all[2:5]
+	case version == 500 && pro:
+		return all[4:5]
+	case version == 500 && !codex:
+		return all[1:5]
+	case pro:
+		return all[3:6]
+	case codex && (version > 501 || slices.Contains(words, "max")):
+		return all[2:6]
+	case codex:
+		return all[2:5]
+	case version == 501:
+		return slices.Delete(slices.Clone(all[:5]), 1, 2)
+	case version <= 505:
+		return slices.Delete(slices.Clone(all[:6]), 1, 2)
+	case version == 506, version == 600 && (variant == "sol" || variant == "luna"):
+		return slices.Delete(slices.Clone(all), 1, 2)
+	}
+	return all[2:]
+}
+
+// effort is the effort that the model knows and that is the nearest to what was
+// asked for, from there upwards; "" where it knows none.
+func (m openAIModel) effort(asked, id string, adjusted *adjustments) string {
+	switch {
+	case asked == "":
+		return ""
+	case !m.reasons:
+		adjusted.note("reasoning_effort", "dropped", id+" does not reason")
+		return ""
+	case m.efforts == nil || slices.Contains(m.efforts, asked):
+		return asked
+	}
+	adjusted.note("reasoning_effort", "clamped", id+" knows "+strings.Join(m.efforts, ", "))
+	order := strings.Fields(efforts)
+	for _, effort := range order[slices.Index(order, asked)+1:] {
+		if slices.Contains(m.efforts, effort) {
+			return effort
+		}
+	}
+	return m.efforts[len(m.efforts)-1]
+}
+
+// gptVersion reads gpt-5.4-mini as 504 and mini; 0 of what is no GPT.
+func gptVersion(words []string) (version int, variant string) {
+	if len(words) < 2 || words[0] != "gpt" {
+		return 0, ""
+	}
+	major, minor, _ := strings.Cut(words[1], ".")
+	number, err := strconv.Atoi(major)
+	if err != nil || number > 99 {
+		return 0, ""
+	}
+	version = 100 * number
+	if number, err = strconv.Atoi(minor); err == nil && number < 100 {
+		version += number
+	}
+	if len(words) > 2 {
+		variant = words[2]
+	}
+	return version, variant
 }
 
 // isReasoning knows o1, o3, o4-mini and so on, and gpt-5 and later.
@@ -47,31 +174,52 @@ func isReasoning(id string) bool {
 	return ok && family != "" && (family[0] >= '5' && family[0] <= '9' || len(family) > 1 && family[0] == '1' && family[1] >= '0' && family[1] <= '9')
 }
 
-// fit leaves out what the model refuses, and returns the list of it.
-func (m openAIModel) fit(wire *openAIChatRequest) (adjusted []Adjustment) {
-	drop := func(parameter string) {
-		adjusted = append(adjusted, Adjustment{parameter, "dropped", wire.Model + " refuses it"})
-	}
-	if m.noSampling {
-		for _, sampling := range []struct {
-			name    string
-			value   **float64
-			allowed float64 // the default, which is tolerated
-		}{
-			{"temperature", &wire.Temperature, 1},
-			{"top_p", &wire.TopP, 1},
-			{"frequency_penalty", &wire.FrequencyPenalty, 0},
-			{"presence_penalty", &wire.PresencePenalty, 0},
-		} {
-			if value := *sampling.value; value != nil && *value != sampling.allowed {
-				*sampling.value = nil
-				drop(sampling.name)
-			}
+// samplingParameter is one that a model may refuse.
+type samplingParameter struct {
+	name    string
+	value   **float64
+	allowed float64 // the default, which is tolerated
+}
+
+// fitSampling leaves out what the model refuses at an effort. Azure refuses
+// what its newer models take elsewhere (LiteLLM#33171).
+func (m openAIModel) fitSampling(request *Request, effort string, row *Row, parameters []samplingParameter, adjusted *adjustments) {
+	reason := request.Model + " refuses it"
+	switch m.sampling {
+	case samplingAlways:
+		return
+	case samplingUnless:
+		if effort == "" || effort == "none" {
+			return
+		}
+		reason += " beside reasoning_effort " + effort
+	case samplingWithNone:
+		if effort == "none" && !row.azure() {
+			return
+		}
+		if !row.azure() {
+			reason += " unless reasoning_effort is none"
 		}
 	}
+	for _, parameter := range parameters {
+		if value := *parameter.value; value != nil && *value != parameter.allowed {
+			*parameter.value = nil
+			adjusted.note(parameter.name, "dropped", reason)
+		}
+	}
+}
+
+// fit leaves out of a request for Chat Completions what the model refuses.
+func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, adjusted *adjustments) {
+	wire.ReasoningEffort = m.effort(wire.ReasoningEffort, request.Model, adjusted)
+	m.fitSampling(request, wire.ReasoningEffort, row, []samplingParameter{
+		{"temperature", &wire.Temperature, 1},
+		{"top_p", &wire.TopP, 1},
+		{"frequency_penalty", &wire.FrequencyPenalty, 0},
+		{"presence_penalty", &wire.PresencePenalty, 0},
+	}, adjusted)
 	if m.noStop && len(wire.Stop) > 0 {
 		wire.Stop = nil
-		drop("stop")
+		adjusted.note("stop", "dropped", request.Model+" refuses it")
 	}
-	return adjusted
 }

@@ -134,6 +134,7 @@ type Translator interface {
 
 // Translators are the wire forms by name.
 var Translators = map[string]Translator{
-	"openai-chat": openAIChat{},
-	"anthropic":   anthropic{},
+	"openai-chat":      openAIChat{},
+	"openai-responses": openAIResponses{},
+	"anthropic":        anthropic{},
 }

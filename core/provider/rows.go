@@ -6,8 +6,8 @@ import (
 )
 
 // Trait is one way in which a server of the form openai-chat differs from the
-// plainest compatible one. The set is closed: a trait is code in openai_chat.go,
-// who has it is data.
+// plainest compatible one. The set is closed: a trait is code in openai_chat.go
+// and openai_responses.go, who has it is data.
 type Trait string
 
 // The traits.
@@ -57,7 +57,7 @@ func bearer(name string) Credential {
 	return Credential{Name: name, Header: "authorization", Prefix: "Bearer "}
 }
 
-// Rows are the providers that need no endpoint. The credential's name is the
+// Rows are the providers. All but Azure need no endpoint. The credential's name is the
 // variable in which their users have the key.
 //
 // Sources: the vendors' API pages, and recordings where one is named.
@@ -65,6 +65,16 @@ var Rows = []Row{
 	{
 		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
 		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole},
+	},
+	{
+		Name: "openai-responses", Form: "openai-responses", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole},
+	},
+	{
+		// Each customer has an address of its own (azure.go). The models of other
+		// vendors, which it serves as well, do not know the role developer.
+		Name: "azure", Form: "openai-chat", Credential: Credential{Name: "AZURE_OPENAI_API_KEY", Header: "api-key"},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens},
 	},
 	{
 		Name: "anthropic", Form: "anthropic", Endpoint: "https://api.anthropic.com/v1",
@@ -117,6 +127,9 @@ var Rows = []Row{
 // api.groq.com or localhost:11434.
 func RowAt(form, host string) (Row, bool) {
 	for _, row := range Rows {
+		if row.Name == "azure" && row.Form == form && isAzure(host) {
+			return row, true
+		}
 		if row.Form == form && row.Endpoint != "" && hostOf(row.Endpoint) == host {
 			return row, true
 		}

@@ -71,6 +71,30 @@ func readUsage(value json.Value) *Usage {
 	return usage
 }
 
+// readResponsesUsage reads the usage of a response, whose counts are inclusive;
+// nil where there is none.
+func readResponsesUsage(value json.Value) *Usage {
+	input, output := readFirst(value, "input_tokens"), readFirst(value, "output_tokens")
+	if !input.known && !output.known {
+		return nil
+	}
+	total := input
+	total.add(output)
+	if said := readFirst(value, "total_tokens"); said.n > total.n {
+		output.n += said.n - total.n
+		total = said
+	}
+	usage := &Usage{PromptTokens: input.n, CompletionTokens: output.n, TotalTokens: total.n}
+	cached, written := readFirst(value, "input_tokens_details.cached_tokens"), readFirst(value, "input_tokens_details.cache_write_tokens")
+	if cached.known || written.known {
+		usage.PromptTokensDetails = &PromptDetails{CachedTokens: cached.n, CacheWriteTokens: written.n}
+	}
+	if reasoning := readFirst(value, "output_tokens_details.reasoning_tokens"); reasoning.known {
+		usage.CompletionTokensDetails = &CompletionDetails{ReasoningTokens: reasoning.n}
+	}
+	return usage
+}
+
 // anthropicUsage holds the counts as they come: message_start has some,
 // message_delta is cumulative and, since 2026, repeats those of the input,
 // which some gateways write as zeros. So the largest of each counts; nothing

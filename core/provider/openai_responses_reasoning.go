@@ -1,0 +1,109 @@
+package provider
+
+import (
+	"slices"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// What a model thought goes back unchanged and in its place; both directions
+// stand here, for one undoes the other.
+
+// turn writes an assistant's message: what it thought, what it said, what it
+// called, in this order unless its reasoning_details tell another: an entry
+// that is no thought of its own marks where a message or a call stood.
+//
+// A thought has to stand right before what it led to: "Item 'rs_...' of type
+// 'reasoning' was provided without its required following item" (recorded).
+func (e *openAIResponsesEncoding) turn(message Message, content []openAIResponsesPart) {
+	thoughts := 0 // at the end of the input, before anything else of this turn
+	said := len(content) == 0
+	speak := func() {
+		if !said {
+			e.item(openAIResponsesMessage{"message", Assistant, content})
+			said, thoughts = true, 0
+		}
+	}
+	called := make([]bool, len(message.ToolCalls))
+	call := func(i int) {
+		if !called[i] {
+			e.call(message.ToolCalls[i])
+			called[i], thoughts = true, 0
+		}
+	}
+	for _, detail := range message.ReasoningDetails {
+		value := json.Parse(detail)
+		switch text(value.Get("type")) {
+		case "reasoning":
+			if e.row.has(OpenAIModels) && text(value.Get("encrypted_content")) == "" {
+				// It would be looked for under its id, and nothing is stored.
+				e.adjusted.note("messages[].reasoning_details", "dropped", "OpenAI takes reasoning back with its encrypted_content only")
+				continue
+			}
+			e.wire.Input = append(e.wire.Input, detail)
+			thoughts++
+		case "message":
+			speak()
+		case "function_call", "custom_tool_call":
+			id := text(value.Get("call_id"))
+			if i := slices.IndexFunc(message.ToolCalls, func(c ToolCall) bool { return c.ID == id }); i >= 0 {
+				call(i)
+			}
+		default:
+			e.adjusted.note("messages[].reasoning_details", "dropped", "the reasoning is of another API, which alone can read it")
+		}
+	}
+	speak()
+	for i := range message.ToolCalls {
+		call(i)
+	}
+	if thoughts > 0 {
+		e.wire.Input = e.wire.Input[:len(e.wire.Input)-thoughts]
+		e.adjusted.note("messages[].reasoning_details", "dropped", "OpenAI refuses reasoning that nothing of the same turn follows")
+	}
+}
+
+// details are the thoughts as they came, since they go back unchanged, and in
+// their place. [openAIResponsesEncoding.turn] puts thoughts before what was said
+// and that before the calls: where the model had another order, an entry for
+// each other item but those at the end says so.
+func (a *responsesAssembly) details() (details []json.RawMessage) {
+	ranks := map[string]int{"reasoning": 1, "message": 2, "function_call": 3, "custom_tool_call": 3}
+	var order []*responsesItem
+	sorted, last := true, -1
+	for _, item := range a.items {
+		if ranks[item.kind] == 0 || item.kind == "reasoning" && item.done == nil {
+			continue
+		}
+		if n := len(order); n > 0 && ranks[order[n-1].kind] > ranks[item.kind] {
+			sorted = false
+		}
+		if item.kind == "reasoning" {
+			last = len(order)
+		}
+		order = append(order, item)
+	}
+	if last < 0 {
+		return nil
+	}
+	for i, item := range order {
+		switch {
+		case item.kind == "reasoning":
+			details = append(details, item.done)
+		case sorted || i == len(order)-1:
+		case item.kind == "message":
+			details = append(details, json.RawMessage(`{"type":"message"}`))
+		default:
+			if marker, err := json.Marshal(responsesMarker{item.kind, item.callID}); err == nil {
+				details = append(details, marker)
+			}
+		}
+	}
+	return details
+}
+
+// responsesMarker stands among reasoning_details for a call.
+type responsesMarker struct {
+	Type   string `json:"type"`
+	CallID string `json:"call_id"`
+}

@@ -1,0 +1,254 @@
+package provider
+
+import (
+	"bytes"
+	"io"
+	"reflect"
+	"strings"
+	"testing"
+	"testing/iotest"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
+)
+
+// item is an output item of a type, as a server sends it.
+func responsesItemOf(kind, name string) string {
+	switch kind {
+	case "r":
+		return `{"type":"reasoning","id":"` + name + `","summary":[],"encrypted_content":"e"}`
+	case "m":
+		return `{"type":"message","content":[{"type":"output_text","text":"` + name + `"}]}`
+	}
+	return `{"type":"function_call","call_id":"` + name + `","name":"f","arguments":"{}"}`
+}
+
+// TestResponsesOrder: an answer that is sent back as the unified response has
+// it stands in the order in which the model gave it. An item is written as its
+// letter and its name.
+func TestResponsesOrder(t *testing.T) {
+	for _, order := range []string{
+		"m:a", "c:1", "r:1 m:a", "r:1 c:1", "r:1 m:a c:1 c:2", "r:1 r:2 m:a", "r:1 c:1 r:2 c:2", "r:1 c:1 c:2 m:a",
+		"r:1 m:a r:2 c:1", "m:a r:1 c:1", "c:1 r:1 m:a c:2", "r:1 c:1 r:2 c:2 r:3 m:a",
+	} {
+		var items []string
+		for _, word := range strings.Fields(order) {
+			kind, name, _ := strings.Cut(word, ":")
+			items = append(items, responsesItemOf(kind, name))
+		}
+		body := `{"id":"r","status":"completed","output":[` + strings.Join(items, ",") + `]}`
+		response, err := openAIResponses{}.Decode(&Reply{Status: 200, Body: strings.NewReader(body)}, nil)
+		if err != nil {
+			t.Fatal(err)
+		}
+		answer := response.Choices[0].Message
+		message := Message{Role: Assistant, ToolCalls: answer.ToolCalls, ReasoningDetails: answer.ReasoningDetails}
+		if answer.Content != nil {
+			message.Parts = []Part{{Type: TextPart, Text: *answer.Content}}
+		}
+		http, _, err := openAIResponses{}.Encode(&Rows[1], &Request{Model: "gpt-5.5", Messages: []Message{said(User, "x"), message}})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var got []string
+		for _, item := range json.Parse(http.Body).Get("input").Array()[1:] {
+			switch item.Get("type").String() {
+			case "reasoning":
+				got = append(got, "r:"+item.Get("id").String())
+			case "message":
+				got = append(got, "m:"+item.Get("content.0.text").String())
+			default:
+				got = append(got, "c:"+item.Get("call_id").String())
+			}
+		}
+		if strings.Join(got, " ") != order {
+			t.Errorf("%s came back as %s", order, strings.Join(got, " "))
+		}
+	}
+}
+
+// TestOpenAIModelOf: what a model's name tells.
+func TestOpenAIModelOf(t *testing.T) {
+	const reasoning = "low medium high"
+	for _, test := range []struct {
+		id      string
+		want    openAIModel
+		efforts string
+	}{
+		{"gpt-4o-mini", openAIModel{}, ""},
+		{"gpt-4.1-2025-04-14", openAIModel{}, ""},
+		{"gpt-35-turbo", openAIModel{}, ""},
+		{"my-deployment", openAIModel{reasons: true}, ""},
+		{"grok-code-pro", openAIModel{reasons: true}, ""},
+		{"gpt-4o-search-preview", openAIModel{sampling: samplingNever}, ""},
+		{"o1-mini", openAIModel{sampling: samplingNever, noStop: true, noSystem: true, reasons: true}, ""},
+		{"o3-mini", openAIModel{sampling: samplingNever, reasons: true}, reasoning},
+		{"o3-pro", openAIModel{sampling: samplingNever, noStop: true, reasons: true, responsesOnly: true}, reasoning},
+		{"o4-mini-deep-research", openAIModel{sampling: samplingNever, noStop: true, reasons: true, responsesOnly: true}, reasoning},
+		{"codex-mini-latest", openAIModel{reasons: true, responsesOnly: true}, ""},
+		{"computer-use-preview", openAIModel{reasons: true, responsesOnly: true}, ""},
+		{"gpt-5-chat-latest", openAIModel{}, ""},
+		{"gpt-5-mini-2025-08-07", openAIModel{sampling: samplingNever, noStop: true, reasons: true}, "minimal " + reasoning},
+		{"ft:gpt-5-nano:org::id", openAIModel{sampling: samplingNever, noStop: true, reasons: true}, "minimal " + reasoning},
+		{"gpt-5-pro", openAIModel{sampling: samplingNever, noStop: true, reasons: true, responsesOnly: true}, "high"},
+		{"gpt-5-codex", openAIModel{sampling: samplingNever, noStop: true, reasons: true, responsesOnly: true}, reasoning},
+		{"gpt-5.1", openAIModel{sampling: samplingUnless, noStop: true, reasons: true}, "none " + reasoning},
+		{"gpt-5.1-codex-max", openAIModel{sampling: samplingNever, noStop: true, reasons: true, responsesOnly: true}, reasoning + " xhigh"},
+		{"gpt-5.2-2025-12-11", openAIModel{sampling: samplingUnless, noStop: true, reasons: true}, "none " + reasoning + " xhigh"},
+		{"gpt-5.2-pro", openAIModel{sampling: samplingNever, noStop: true, reasons: true, responsesOnly: true}, "medium high xhigh"},
+		{"gpt-5.3-chat-latest", openAIModel{sampling: samplingNever, noStop: true, reasons: true}, ""},
+		{"gpt-5.4-mini", openAIModel{sampling: samplingUnless, noStop: true, reasons: true, chatTools: toolsWithoutEffort}, "none " + reasoning + " xhigh"},
+		{"gpt-5.5", openAIModel{sampling: samplingWithNone, noStop: true, reasons: true, chatTools: toolsWithoutEffort}, "none " + reasoning + " xhigh"},
+		{"gpt-5.6-sol", openAIModel{sampling: samplingWithNone, noStop: true, reasons: true, chatTools: toolsWithoutEffort}, "none " + reasoning + " xhigh max"},
+		{"gpt-6-luna", openAIModel{sampling: samplingWithNone, noStop: true, reasons: true, chatTools: toolsWithoutEffort}, "none " + reasoning + " xhigh max"},
+		{"gpt-6-astra", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever}, reasoning + " xhigh max"},
+		{"gpt-6.1-sol", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever}, reasoning + " xhigh max"},
+		{"gpt-11", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever}, reasoning + " xhigh max"},
+	} {
+		got := openAIModelOf(test.id)
+		efforts := strings.Join(got.efforts, " ")
+		got.efforts = nil
+		if !reflect.DeepEqual(got, test.want) || efforts != test.efforts {
+			t.Errorf("%s: got %+v %q, want %+v %q", test.id, got, efforts, test.want, test.efforts)
+		}
+	}
+}
+
+// TestEffort: the nearest effort that a model knows, upwards.
+func TestEffort(t *testing.T) {
+	for _, test := range []struct {
+		id, asked, want string
+		adjusted        int
+	}{
+		{"gpt-5", "none", "minimal", 1},
+		{"o3", "none", "low", 1},
+		{"gpt-5.6", "minimal", "low", 1},
+		{"gpt-5.1", "max", "high", 1},
+		{"gpt-5.2", "xhigh", "xhigh", 0},
+		{"gpt-4o", "low", "", 1},
+		{"my-deployment", "max", "max", 0},
+		{"gpt-5", "", "", 0},
+	} {
+		var adjusted adjustments
+		if got := openAIModelOf(test.id).effort(test.asked, test.id, &adjusted); got != test.want || len(adjusted) != test.adjusted {
+			t.Errorf("%s, %s: got %q, %v", test.id, test.asked, got, adjusted)
+		}
+	}
+}
+
+// TestFormFor: which API is asked.
+func TestFormFor(t *testing.T) {
+	azure := Row{Form: "openai-chat", Endpoint: "https://x.openai.azure.com/openai/v1", Traits: []Trait{OpenAIModels}}
+	tools := []Tool{{Name: "f"}}
+	file := []Message{{Role: User, Parts: []Part{{Type: FilePart, Media: Media{ID: "f"}}}}}
+	for _, test := range []struct {
+		name    string
+		row     Row
+		request Request
+		want    string
+	}{
+		{"plain", Rows[0], Request{Model: "gpt-5.6"}, "openai-chat"},
+		{"tools", Rows[0], Request{Model: "gpt-5.6", Tools: tools}, "openai-responses"},
+		{"tools and none", Rows[0], Request{Model: "gpt-5.6", Tools: tools, ReasoningEffort: "none"}, "openai-chat"},
+		{"tools and none, newest", Rows[0], Request{Model: "gpt-6.2-sol", Tools: tools, ReasoningEffort: "none"}, "openai-responses"},
+		{"tools, older", Rows[0], Request{Model: "gpt-5.2", Tools: tools, ReasoningEffort: "high"}, "openai-chat"},
+		{"pro", Rows[0], Request{Model: "o1-pro"}, "openai-responses"},
+		{"file", Rows[0], Request{Model: "gpt-4o", Messages: file}, "openai-chat"},
+		{"thought", Rows[0], Request{Model: "gpt-5-mini", Messages: []Message{{Role: Assistant, ReasoningDetails: []json.RawMessage{json.RawMessage(`{"type":"reasoning","encrypted_content":"e"}`)}}}}, "openai-responses"},
+		{"file by URL", Rows[0], Request{Model: "gpt-4o", Messages: []Message{{Role: User, Parts: []Part{{Type: FilePart, Media: Media{URL: "https://x.example/a.pdf"}}}}}}, "openai-responses"},
+		{"file at Azure", azure, Request{Model: "gpt-4o", Messages: file}, "openai-responses"},
+		{"another's", Row{Form: "openai-chat"}, Request{Model: "gpt-5.6", Tools: tools}, "openai-chat"},
+		{"said", Rows[1], Request{Model: "gpt-4o"}, "openai-responses"},
+	} {
+		if got := FormFor(&test.row, &test.request); got != test.want {
+			t.Errorf("%s: got %s, want %s", test.name, got, test.want)
+		}
+	}
+}
+
+// TestResponsesRefusals: what this form cannot say is refused by name.
+func TestResponsesRefusals(t *testing.T) {
+	two := int64(2)
+	media := func(role Role, kind PartType) []Message {
+		return []Message{{Role: role, Parts: []Part{{Type: kind, Media: Media{Data: "AAAA", Type: "x/y"}}}}}
+	}
+	for _, test := range []struct {
+		request Request
+		want    string
+	}{
+		{Request{Messages: []Message{said(User, "x")}, N: &two}, "n: got 2, allowed: 1"},
+		{Request{Messages: media(User, AudioPart)}, "messages[0].content[0].type: got input_audio, allowed: text, image_url and file"},
+		{Request{Messages: media(User, VideoPart)}, "messages[0].content[0].type: got video_url, allowed: text, image_url and file"},
+		{Request{Messages: media(Assistant, ImagePart)}, "messages[0].content[0].type: got image_url, allowed: text and refusal"},
+		{Request{Messages: []Message{{Role: Assistant}}}, "messages: got nothing that could be sent"},
+	} {
+		_, _, err := openAIResponses{}.Encode(&Rows[1], &test.request)
+		if fault, ok := err.(*Error); !ok || fault.Kind != InvalidRequest || !strings.HasPrefix(fault.Message, test.want) {
+			t.Errorf("%s: got %v", test.want, err)
+		}
+	}
+}
+
+// FuzzDecodeResponses: any reply gives an answer or an error, the same however
+// its bytes are cut, and what was handed on is the answer's text where nothing
+// was told twice.
+func FuzzDecodeResponses(f *testing.F) {
+	f.Add(200, []byte(`{"id":"r","status":"completed","output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"a"}]},{"type":"message","content":[{"type":"output_text","text":"b","annotations":[{}],"logprobs":[{"token":"b"}]},{"type":"refusal","refusal":"c"}]},{"type":"function_call","call_id":"d","arguments":{"a":1}},{"type":"image_generation_call","result":"AAAA"}],"usage":{"input_tokens":1,"total_tokens":9}}`))
+	f.Add(200, []byte("event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"output_index\":7,\"item\":{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":\"n\"}}\n\ndata: {\"type\":\"response.custom_tool_call_input.delta\",\"output_index\":7,\"delta\":\"x\"}\n\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":-3,\"content_index\":9,\"delta\":\"y\",\"logprobs\":[{}]}\n\ndata: {\"type\":\"response.incomplete\",\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"output\":[{\"type\":\"message\",\"content\":\"z\"}]}}\n\n"))
+	f.Add(200, []byte("data: {\"type\":\"response.reasoning_text.delta\",\"delta\":\"x\"}\n\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"reasoning\"}}\n\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"m\"}}}\n\n"))
+	f.Add(200, []byte("data: {\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}\n\n"))
+	f.Add(400, []byte(`{"error":{"message":"m","param":"input","code":null}}`))
+	f.Fuzz(func(t *testing.T, status int, body []byte) {
+		decode := func(body io.Reader) (*Response, string, error) {
+			var deltas strings.Builder
+			response, err := openAIResponses{}.Decode(&Reply{Status: status, Body: body}, func(text string) { deltas.WriteString(text) })
+			return response, deltas.String(), err
+		}
+		whole, wholeText, wholeErr := decode(bytes.NewReader(body))
+		if wholeErr != nil {
+			if fault, ok := wholeErr.(*Error); !ok || fault.Kind == "" {
+				t.Fatalf("the error is %#v", wholeErr)
+			}
+		} else if len(whole.Choices) != 1 {
+			t.Fatal("neither an answer nor an error")
+		}
+		if whole != nil {
+			if _, err := json.Marshal(whole); err != nil {
+				t.Fatal("the response is not JSON")
+			}
+		}
+		bytewise, bytewiseText, bytewiseErr := decode(iotest.OneByteReader(bytes.NewReader(body)))
+		if !reflect.DeepEqual(whole, bytewise) || !reflect.DeepEqual(wholeErr, bytewiseErr) || wholeText != bytewiseText {
+			t.Fatalf("whole %+v %v %q\nbytewise %+v %v %q", whole, wholeErr, wholeText, bytewise, bytewiseErr, bytewiseText)
+		}
+	})
+}
+
+// TestResponsesUncounted: a server that counts nothing is understood by its ids.
+func TestResponsesUncounted(t *testing.T) {
+	body := `data: {"type":"response.output_item.added","item":{"id":"m","type":"message"}}
+
+data: {"type":"response.output_text.delta","item_id":"m","delta":"a"}
+
+data: {"type":"response.reasoning_text.delta","output_index":0,"item_id":"r","delta":"t"}
+
+data: {"type":"response.output_item.added","item":{"id":"f1","type":"function_call","call_id":"c1","name":"f"}}
+
+data: {"type":"response.output_item.added","item":{"id":"f2","type":"function_call","call_id":"c2","name":"g"}}
+
+data: {"type":"response.function_call_arguments.delta","item_id":"f1","delta":"{\"x\":1}"}
+
+data: {"type":"response.output_item.done","item":{"id":"f2","type":"function_call","call_id":"c2","name":"g","arguments":"{}"}}
+
+data: {"type":"response.completed"}
+
+`
+	response, err := openAIResponses{}.Decode(&Reply{Status: 200, Body: strings.NewReader(body)}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	calls, err := json.Marshal(response.Choices[0].Message.ToolCalls)
+	const want = `[{"id":"c1","type":"function","function":{"name":"f","arguments":"{\"x\":1}"}},{"id":"c2","type":"function","function":{"name":"g","arguments":"{}"}}]`
+	if err != nil || string(calls) != want || *response.Choices[0].Message.Content != "a" || response.Choices[0].Message.ReasoningContent != "t" {
+		t.Fatalf("%s, %v", calls, err)
+	}
+}
