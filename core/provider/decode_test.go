@@ -44,6 +44,8 @@ func TestEventStream(t *testing.T) {
 		{"a BOM", "\ufeffdata: a\n\n", []string{"|a"}},
 		{"a BOM only at the start", "data: a\n\n\ufeffdata: b\n\n", []string{"|a"}},
 		{"the field error", "error: {\"x\":1}\n\n", []string{"error|{\"x\":1}"}},
+		{"JSON without a field", "data: a\n\n{\"x\": {\r\n \"y\": 1\n}}\n", []string{"|a", "|{\"x\": {\n \"y\": 1\n}}"}},
+		{"JSON without a field, then data", "{\"x\":1}\ndata: a\n\n", []string{"|{\"x\":1}\na"}},
 		{"a colon in the value", "data: a:b\n\n", []string{"|a:b"}},
 	}
 	for _, test := range tests {
@@ -105,6 +107,8 @@ func TestLimits(t *testing.T) {
 	}
 	for body, form := range map[string]Translator{
 		`{"content":` + list(`{"type":"text","text":"x"}`, anthropicBlockLimit+1) + `,"stop_reason":"end_turn"}`:                       anthropic{},
+		`{"candidates":` + list(`{"finishReason":"STOP"}`, choiceLimit+1) + `}`:                                                        gemini{},
+		`{"candidates":[{"content":{"parts":` + list(`{"functionCall":{"name":"f"}}`, callLimit+1) + `},"finishReason":"STOP"}]}`:      gemini{},
 		`{"choices":` + list(`{"message":{"content":"x"},"finish_reason":"stop"}`, choiceLimit+1) + `}`:                                openAIChat{},
 		`{"choices":[{"message":{"tool_calls":` + list(`{"function":{"name":"f"}}`, callLimit+1) + `},"finish_reason":"tool_calls"}]}`: openAIChat{},
 	} {

@@ -24,6 +24,9 @@ func Endpoint(form, pasted string) (string, bool) {
 		path, cut = withoutCall(path)
 	}
 	switch {
+	case form == "gemini":
+		path = geminiBase(path, address.Host)
+		address.RawQuery = without(address.RawQuery, "alt") // each call says its own
 	case form == "anthropic" && !strings.HasSuffix(path, "/v1"):
 		// Anthropic's own SDKs are given the host alone; gateways keep a path.
 		path += "/v1"
@@ -65,6 +68,44 @@ func completed(pasted string) string {
 		pasted = withScheme(pasted)
 	}
 	return pasted
+}
+
+// geminiBase is the path above models/{model}. At Vertex AI it ends with the
+// publisher: of a project, or of none in express mode.
+func geminiBase(path, host string) string {
+	for _, folder := range []string{"/models/", "/tunedModels/"} {
+		if at := strings.LastIndex(path, folder); at >= 0 && !strings.Contains(path[at+len(folder):], "/") {
+			path = path[:at]
+		}
+	}
+	path = strings.TrimSuffix(strings.TrimSuffix(path, "/models"), "/openai")
+	projects := strings.Index(path, "/projects/")
+	switch {
+	case projects < 0 && !strings.HasSuffix(host, vertexHost):
+		if !isVersion(path[strings.LastIndex(path, "/")+1:]) {
+			path += "/v1beta"
+		}
+		return path
+	case projects >= 0 && !isVersion(path[strings.LastIndex(path[:projects], "/")+1:projects]):
+		path = path[:projects] + "/v1" + path[projects:]
+	case path == "":
+		path = "/v1"
+	}
+	if !strings.Contains(path, "/publishers/") {
+		path += "/publishers/google"
+	}
+	return path
+}
+
+// without is a query without one parameter; the others stay as they are.
+func without(query, name string) string {
+	var kept []string
+	for field := range strings.SplitSeq(query, "&") {
+		if key, _, _ := strings.Cut(field, "="); field != "" && strings.TrimPrefix(key, "$") != name && key != "%24"+name {
+			kept = append(kept, field)
+		}
+	}
+	return strings.Join(kept, "&")
 }
 
 // withScheme completes a host without one: https, but http on this machine.

@@ -36,6 +36,19 @@ func TestEndpoint(t *testing.T) {
 		{"anthropic", "https://api.anthropic.com/v1", "https://api.anthropic.com/v1"},
 		{"anthropic", "https://api.anthropic.com/v1/messages", "https://api.anthropic.com/v1"},
 		{"anthropic", "https://api.deepseek.com/anthropic", "https://api.deepseek.com/anthropic/v1"},
+		{"gemini", "https://generativelanguage.googleapis.com", "https://generativelanguage.googleapis.com/v1beta"},
+		{"gemini", "generativelanguage.googleapis.com/v1beta/", "https://generativelanguage.googleapis.com/v1beta"},
+		{"gemini", "https://generativelanguage.googleapis.com/v1alpha", "https://generativelanguage.googleapis.com/v1alpha"},
+		{"gemini", "https://generativelanguage.googleapis.com/v1beta/models", "https://generativelanguage.googleapis.com/v1beta"},
+		{"gemini", "https://generativelanguage.googleapis.com/v1beta/openai/chat/completions", "https://generativelanguage.googleapis.com/v1beta"},
+		{"gemini", "https://generativelanguage.googleapis.com/v1beta/models/gemini-2.5-flash:generateContent", "https://generativelanguage.googleapis.com/v1beta"},
+		{"gemini", "https://generativelanguage.googleapis.com/v1beta/tunedModels/x:streamGenerateContent?alt=sse", "https://generativelanguage.googleapis.com/v1beta"},
+		{"gemini", "https://x.example/v1/account/google-ai-studio?a=1&$alt=json%3Benum-encoding%3Dint", "https://x.example/v1/account/google-ai-studio/v1beta?a=1"},
+		{"gemini", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1", "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1/publishers/google"},
+		{"gemini", "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/publishers/google/models/gemini-2.5-pro:streamGenerateContent", "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/publishers/google"},
+		{"gemini", "https://aiplatform.googleapis.com/projects/p/locations/global/publishers/google/models", "https://aiplatform.googleapis.com/v1/projects/p/locations/global/publishers/google"},
+		{"gemini", "https://aiplatform.googleapis.com", "https://aiplatform.googleapis.com/v1/publishers/google"},
+		{"gemini", "https://proxy.example/vertex/v1/projects/p/locations/l", "https://proxy.example/vertex/v1/projects/p/locations/l/publishers/google"},
 	} {
 		if got, ok := Endpoint(test.form, test.pasted); !ok || got != test.want {
 			t.Errorf("%s, %s: %s, %v, want %s", test.form, test.pasted, got, ok, test.want)
@@ -53,6 +66,7 @@ func TestQuery(t *testing.T) {
 	for form, want := range map[string]string{
 		"openai-chat": "https://x.example/v1/chat/completions?api-version=1",
 		"anthropic":   "https://x.example/v1/messages?api-version=1",
+		"gemini":      "https://x.example/v1/models/m:generateContent?api-version=1",
 	} {
 		request := &Request{Model: "m", Messages: []Message{{Role: User, Parts: []Part{{Type: "text", Text: "x"}}}}}
 		http, _, err := Translators[form].Encode(&Row{Endpoint: "https://x.example/v1?api-version=1"}, request)

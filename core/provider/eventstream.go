@@ -9,8 +9,9 @@ import (
 // cut. It follows the HTML standard, section 9.2.6 (lines end in LF, CR or
 // CRLF; one space after the colon; data lines joined by LF; a leading BOM),
 // and forgives what providers were recorded to do: white space before a field
-// name, a last event without its blank line, and llama.cpp's field `error`,
-// which the standard would drop and with it the only sign of a failure.
+// name, a last event without its blank line, and what the standard would drop
+// and with it the only sign of a failure: llama.cpp's field `error`, and JSON
+// without a field's name.
 type eventStream struct {
 	body io.Reader
 
@@ -34,6 +35,7 @@ const eventLimit = 32 << 20
 // call. The error is io.EOF after the last event, or an *Error.
 func (s *eventStream) next() (name, data []byte, err error) {
 	s.name, s.data, s.some = s.name[:0], s.data[:0], false
+	bare := false // the event is JSON without a field's name
 	for {
 		line, err := s.line()
 		if err == io.EOF && s.some {
@@ -65,6 +67,19 @@ func (s *eventStream) next() (name, data []byte, err error) {
 		case "error":
 			s.name = append(s.name[:0], "error"...)
 			s.data, s.some = append(s.data[:0], value...), true
+		default:
+			// Google breaks streams off with an error that has no field name and
+			// may take several lines.
+			if bare = bare || !s.some && (line[0] == '{' || line[0] == '['); !bare {
+				continue
+			}
+			if s.some {
+				s.data = append(s.data, '\n')
+			}
+			s.data, s.some = append(s.data, line...), true
+			if len(s.data) > eventLimit {
+				return nil, nil, errEventLimit()
+			}
 		}
 	}
 }

@@ -137,4 +137,5 @@ var Translators = map[string]Translator{
 	"openai-chat":      openAIChat{},
 	"openai-responses": openAIResponses{},
 	"anthropic":        anthropic{},
+	"gemini":           gemini{},
 }
