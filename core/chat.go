@@ -266,6 +266,9 @@ func (a *arguments) responseFormat() *provider.ResponseFormat {
 	format := &provider.ResponseFormat{Type: kind.String()}
 	switch format.Type {
 	case "text", "json_object":
+		if schema.Exists() {
+			a.fault("response_format.json_schema", given(schema), "nothing, with the type "+format.Type)
+		}
 	case "json_schema":
 		format.JSONSchema = a.jsonSchema(schema)
 	default:

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"strconv"
 	"strings"
 
@@ -12,18 +13,19 @@ import (
 // of ours that a caller sends on: they are read where they say something.
 var messageNames = []string{
 	"role", "content", "name", "tool_calls", "tool_call_id", "refusal",
-	"reasoning_content", "reasoning_details", "annotations", "images", "audio",
+	"reasoning_content", "reasoning", "reasoning_details", "annotations", "images", "audio",
 }
 
 // messages reads the conversation.
 func (a *arguments) messages() []provider.Message {
 	list := unquoted(a.fields["messages"])
-	if !list.IsArray() && !list.IsObject() || list.IsArray() && len(list.Array()) == 0 {
+	all := elements(list) // once: it is a full scan
+	if !list.IsArray() && !list.IsObject() || len(all) == 0 {
 		a.fault("messages", given(list), `a list such as [{"role": "user", "content": "Hello"}]`)
 		return nil
 	}
-	var messages []provider.Message
-	for i, element := range elements(list) {
+	messages := make([]provider.Message, 0, len(all))
+	for i, element := range all {
 		path := "messages[" + strconv.Itoa(i) + "]"
 		element = unquoted(element)
 		if !element.IsObject() {
@@ -49,8 +51,8 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 			message.Name = a.string(field, value)
 		case "tool_call_id":
 			message.ToolCallID = a.string(field, value)
-		case "reasoning_content":
-			message.Reasoning = a.string(field, value)
+		case "reasoning_content", "reasoning":
+			message.Reasoning = cmp.Or(message.Reasoning, a.string(field, value)) // some send both, with the same text
 		case "reasoning_details":
 			for _, detail := range elements(value) {
 				message.ReasoningDetails = append(message.ReasoningDetails, json.RawMessage(detail.Raw))
@@ -78,10 +80,23 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 	}
 	// An assistant that calls tools, thinks or refuses need not say anything.
 	silent := len(message.ToolCalls) > 0 || len(message.Parts) > 0 || len(message.ReasoningDetails) > 0
-	if !silent || content.Exists() && content.String() != "" {
+	if !silent || !isEmpty(content) {
 		message.Parts = append(a.parts(path+".content", content), message.Parts...)
 	}
 	return message
+}
+
+// isEmpty knows the content of a message that says nothing.
+func isEmpty(content json.Value) bool {
+	switch {
+	case content.Type == json.String:
+		return content.Str == ""
+	case content.IsArray():
+		empty := true
+		content.ForEach(func(_, _ json.Value) bool { empty = false; return false })
+		return empty
+	}
+	return !content.Exists()
 }
 
 // string reads a string that stands at a path.
@@ -149,6 +164,9 @@ func (a *arguments) pairs(messages []provider.Message) {
 		}
 		missing()
 		for _, call := range message.ToolCalls {
+			if call.ID == "" {
+				continue // told already
+			}
 			if open[call.ID] {
 				a.fault("messages["+strconv.Itoa(i)+"].tool_calls", "the id "+strconv.Quote(shorten(call.ID))+" twice", "an id of its own for each call")
 			}
@@ -167,12 +185,13 @@ func (a *arguments) parts(path string, content json.Value) []provider.Part {
 	if content.Type == json.String {
 		return []provider.Part{{Type: provider.TextPart, Text: content.String()}}
 	}
-	if !content.IsArray() && !content.IsObject() || content.IsArray() && len(content.Array()) == 0 {
+	all := elements(content) // once: it is a full scan
+	if !content.IsArray() && !content.IsObject() || len(all) == 0 {
 		a.fault(path, given(content), "a string, or a list of parts such as "+partAllowed[len("a part such as "):])
 		return nil
 	}
-	var parts []provider.Part
-	for i, element := range elements(content) {
+	parts := make([]provider.Part, 0, len(all))
+	for i, element := range all {
 		path := path + "[" + strconv.Itoa(i) + "]"
 		if element.Type == json.String {
 			parts = append(parts, provider.Part{Type: provider.TextPart, Text: element.String()})
@@ -198,12 +217,15 @@ func (a *arguments) part(path string, element json.Value) provider.Part {
 		return part
 	}
 	var content json.Value
-	a.each(path+".", element, []string{"type", name, "cache_control"}, func(field string, value json.Value) {
+	a.each(path+".", element, partNames, func(field string, value json.Value) {
 		switch field {
+		case "type":
 		case name:
 			content = value
 		case "cache_control":
-			part.CacheControl = json.RawMessage(value.Raw)
+			part.CacheControl = a.cacheControl(path+".cache_control", value)
+		default:
+			a.fault(path+"."+field, given(value), "nothing, in a part of type "+name)
 		}
 	})
 	path += "." + name
@@ -225,7 +247,7 @@ func (a *arguments) part(path string, element json.Value) provider.Part {
 				part.Media.Type = a.string(path+".format", value)
 			}
 		})
-		if part.Media.URL == "" && part.Media.Data == "" {
+		if content.IsObject() && content.Get("url").Type == json.Null {
 			a.fault(path+".url", given(content.Get("url")), "an https:// URL or a data: URL")
 		}
 	case provider.AudioPart:
@@ -256,6 +278,18 @@ func (a *arguments) part(path string, element json.Value) provider.Part {
 		}
 	}
 	return part
+}
+
+// partNames are the fields of all parts. Some clients send those of other types
+// as null.
+var partNames = []string{"type", "text", "image_url", "input_audio", "file", "video_url", "refusal", "cache_control"}
+
+// cacheControl reads the mark of what a provider should keep.
+func (a *arguments) cacheControl(path string, value json.Value) json.RawMessage {
+	if !value.IsObject() || value.Get("type").String() != "ephemeral" {
+		a.fault(path, given(value), `{"type": "ephemeral"}, with a ttl or without`)
+	}
+	return json.Compact([]byte(value.Raw))
 }
 
 // object is the value, if it is an object.

@@ -63,7 +63,7 @@ func (a *arguments) toolField(tool *provider.Tool, path, name string, value json
 			a.fault(path, given(value), "true or false")
 		}
 	case "cache_control":
-		tool.CacheControl = json.RawMessage(value.Raw)
+		tool.CacheControl = a.cacheControl(path, value)
 	}
 }
 
@@ -86,7 +86,10 @@ func (a *arguments) toolChoice(tools []provider.Tool) *provider.ToolChoice {
 	}
 	const allowed = `auto, none, required, or {"type": "function", "function": {"name": "..."}} with the name of a tool`
 	value = unquoted(value)
-	choice := &provider.ToolChoice{Mode: value.String()}
+	choice := &provider.ToolChoice{Mode: strings.ToLower(value.String())}
+	if choice.Mode == "any" { // Anthropic's and Mistral's word
+		choice.Mode = "required"
+	}
 	if value.IsObject() {
 		choice.Mode = value.Get("type").String()
 		if choice.Name = value.Get("function.name").String(); choice.Name == "" {

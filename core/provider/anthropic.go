@@ -1,10 +1,9 @@
 package provider
 
 import (
-	"slices"
-	"strconv"
+	"cmp"
+	"math"
 	"strings"
-	"unicode"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
@@ -16,29 +15,71 @@ type anthropic struct{}
 // Wire types.
 
 type anthropicRequest struct {
-	Model         string           `json:"model"`
-	MaxTokens     int64            `json:"max_tokens"`
-	System        []anthropicText  `json:"system,omitempty"`
-	Messages      []anthropicTurn  `json:"messages"`
-	Temperature   *float64         `json:"temperature,omitempty"`
-	TopP          *float64         `json:"top_p,omitempty"`
-	StopSequences []string         `json:"stop_sequences,omitempty"`
-	OutputConfig  *anthropicOutput `json:"output_config,omitempty"`
-	Stream        bool             `json:"stream,omitempty"`
+	Model         string               `json:"model"`
+	MaxTokens     int64                `json:"max_tokens"`
+	System        []*anthropicContent  `json:"system,omitempty"`
+	Messages      []anthropicTurn      `json:"messages"`
+	Tools         []anthropicTool      `json:"tools,omitempty"`
+	ToolChoice    *anthropicToolChoice `json:"tool_choice,omitempty"`
+	Thinking      *anthropicThinking   `json:"thinking,omitempty"`
+	Temperature   *float64             `json:"temperature,omitempty"`
+	TopP          *float64             `json:"top_p,omitempty"`
+	StopSequences []string             `json:"stop_sequences,omitempty"`
+	OutputConfig  *anthropicOutput     `json:"output_config,omitempty"`
+	Stream        bool                 `json:"stream,omitempty"`
 }
 
 type anthropicTurn struct {
-	Role    Role            `json:"role"`
-	Content []anthropicText `json:"content"`
+	Role Role `json:"role"`
+	// Content is of *anthropicContent, and of thoughts as they came.
+	Content []any `json:"content"`
 }
 
-type anthropicText struct {
-	Type string `json:"type"`
-	Text string `json:"text"`
+// anthropicContent is a block of the request: its type says which fields it has.
+type anthropicContent struct {
+	Type         string              `json:"type"`
+	Text         string              `json:"text,omitempty"`
+	Source       *anthropicSource    `json:"source,omitempty"` // of image and document
+	Title        string              `json:"title,omitempty"`  // of document
+	ID           string              `json:"id,omitempty"`     // of tool_use
+	Name         string              `json:"name,omitempty"`
+	Input        json.RawMessage     `json:"input,omitempty"`
+	ToolUseID    string              `json:"tool_use_id,omitempty"` // of tool_result
+	Content      []*anthropicContent `json:"content,omitempty"`
+	CacheControl json.RawMessage     `json:"cache_control,omitempty"`
+}
+
+type anthropicSource struct {
+	Type      string `json:"type"` // base64, text, url or file
+	MediaType string `json:"media_type,omitempty"`
+	Data      string `json:"data,omitempty"`
+	URL       string `json:"url,omitempty"`
+	FileID    string `json:"file_id,omitempty"`
+}
+
+type anthropicTool struct {
+	Name         string          `json:"name"`
+	Description  string          `json:"description,omitempty"`
+	InputSchema  json.RawMessage `json:"input_schema"`
+	Strict       bool            `json:"strict,omitempty"`
+	CacheControl json.RawMessage `json:"cache_control,omitempty"`
+}
+
+type anthropicToolChoice struct {
+	Type                   string `json:"type"` // auto, none, any or tool
+	Name                   string `json:"name,omitempty"`
+	DisableParallelToolUse bool   `json:"disable_parallel_tool_use,omitempty"`
+}
+
+type anthropicThinking struct {
+	Type         string `json:"type"` // adaptive, enabled, disabled or between_tools
+	BudgetTokens int64  `json:"budget_tokens,omitempty"`
+	Display      string `json:"display,omitempty"`
 }
 
 type anthropicOutput struct {
-	Format anthropicFormat `json:"format"`
+	Effort string           `json:"effort,omitempty"`
+	Format *anthropicFormat `json:"format,omitempty"`
 }
 
 type anthropicFormat struct {
@@ -50,182 +91,125 @@ type anthropicFormat struct {
 // one since 2023; what is new comes by beta headers.
 const anthropicVersion = "2023-06-01"
 
+// The betas that a request may need.
+const (
+	anthropicInterleaved = "interleaved-thinking-2025-05-14"
+	anthropicFiles       = "files-api-2025-04-14"
+)
+
 // Encode.
 
 func (anthropic) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
-	e := anthropicEncoding{model: claudeOf(request.Model)}
+	e := anthropicEncoding{model: claudeOf(request.Model), ids: newCallIDs()}
 	e.wire.Model, e.wire.Stream = request.Model, request.Stream
-	if fault := e.conversation(request.Messages); fault != nil {
-		return HTTPRequest{}, nil, fault
+	for _, write := range []func(*Request) *Error{e.refusals, e.conversation, e.tools, e.format} {
+		if fault := write(request); fault != nil {
+			return HTTPRequest{}, nil, fault
+		}
 	}
-	if fault := e.format(request.ResponseFormat); fault != nil {
-		return HTTPRequest{}, nil, fault
-	}
+	e.thinking(request)
 	e.length(request)
 	e.sampling(request)
 	for _, stop := range request.Stop {
 		if blank(stop) {
-			e.adjust("stop", "dropped", "Anthropic refuses stop sequences of nothing but white space")
+			e.adjusted.note("stop", "dropped", "Anthropic refuses stop sequences of nothing but white space")
 			continue
 		}
 		e.wire.StopSequences = append(e.wire.StopSequences, stop)
 	}
-	body, err := json.Marshal(e.wire)
-	if err != nil {
-		return HTTPRequest{}, nil, &Error{Kind: InvalidRequest, Message: "the request cannot be written as JSON"}
-	}
-	version := row.Version
-	if version == "" {
-		version = anthropicVersion
-	}
-	return HTTPRequest{
-		Method: "POST",
-		URL:    row.at("/messages"),
-		Header: append([]Field{{"content-type", "application/json"}, {"anthropic-version", version}}, row.Header...),
-		Body:   body,
-	}, e.adjusted, nil
+	e.breakpoints()
+	http, err := post(e.betas(row), "/messages", e.wire, request.Extra, Field{"anthropic-version", cmp.Or(row.Version, anthropicVersion)})
+	return http, e.adjusted, err
 }
 
 // anthropicEncoding is one request while it is written.
 type anthropicEncoding struct {
 	model    claude
+	ids      *callIDs
 	wire     anthropicRequest
-	adjusted []Adjustment
+	beta     []string // what the header anthropic-beta has to name
+	adjusted adjustments
 }
 
-// adjust notes a deviation, once, however many messages share it.
-func (e *anthropicEncoding) adjust(parameter, action, reason string) {
-	adjustment := Adjustment{parameter, action, reason}
-	if !slices.Contains(e.adjusted, adjustment) {
-		e.adjusted = append(e.adjusted, adjustment)
-	}
-}
-
-// conversation writes the messages as turns. Neighbours of one role become one
-// turn: the API joins them as well, other servers of this form refuse them.
-func (e *anthropicEncoding) conversation(messages []Message) *Error {
-	last := len(messages) - 1 // the one that is to be answered
-	for last > 0 && (messages[last].Role == System || messages[last].Role == Developer) {
-		last--
-	}
-	for i, message := range messages {
-		if message.Name != "" {
-			e.adjust("messages[].name", "dropped", "Anthropic's messages carry no names")
-		}
-		blocks := e.texts(message.Parts)
-		if len(blocks) == 0 {
-			if message.Role == User && i == last {
-				return &Error{
-					Kind:    InvalidRequest,
-					Message: "messages[" + strconv.Itoa(i) + "].content: got nothing but white space, allowed: a text, since Anthropic refuses empty messages",
-					Next:    "Write something in that message, or leave it out.",
-				}
-			}
-			continue
-		}
-		role := message.Role
-		if role == System || role == Developer {
-			if len(e.wire.Messages) == 0 {
-				e.wire.System = append(e.wire.System, blocks...)
-				continue
-			}
-			role = System
-			if !e.model.systemTurns || !e.mayInstruct(messages[i+1:]) {
-				role = User
-				for i := range blocks {
-					blocks[i].Text = "<system>" + blocks[i].Text + "</system>"
-				}
-				e.adjust("messages[].role", "renamed", e.wire.Model+" takes no system message at that place of a conversation: it went into the user's turn as <system> text")
-			}
-		}
-		if last := len(e.wire.Messages) - 1; last >= 0 && e.wire.Messages[last].Role == role {
-			e.wire.Messages[last].Content = append(e.wire.Messages[last].Content, blocks...)
-		} else {
-			e.wire.Messages = append(e.wire.Messages, anthropicTurn{role, blocks})
-		}
-	}
-	if len(e.wire.Messages) == 0 {
-		if len(e.wire.System) == 0 {
-			return &Error{Kind: InvalidRequest, Message: "messages: got nothing but white space, allowed: at least one message with a text"}
-		}
-		e.wire.Messages = []anthropicTurn{{User, e.wire.System}}
-		e.wire.System = nil
-		e.adjust("messages[].role", "renamed", "Anthropic wants at least one message of a user: the system messages were sent as one")
-	}
-	return e.prefill()
-}
-
-// texts writes the parts that say something. Anthropic answers 400 to a block
-// without text or of nothing but white space.
-func (e *anthropicEncoding) texts(parts []Part) []anthropicText {
-	blocks := make([]anthropicText, 0, len(parts))
-	for _, part := range parts {
-		if blank(part.Text) {
-			e.adjust("messages[].content", "dropped", "Anthropic refuses empty text")
-			continue
-		}
-		blocks = append(blocks, anthropicText{"text", part.Text})
-	}
-	return blocks
-}
-
-// mayInstruct reports whether a system turn may stand at the end of the turns
-// written so far, before the messages that follow: it has to come right after
-// a user's turn, and before an assistant's or at the end.
-// https://platform.claude.com/docs/en/build-with-claude/mid-conversation-system-messages
-func (e *anthropicEncoding) mayInstruct(follow []Message) bool {
-	if e.wire.Messages[len(e.wire.Messages)-1].Role == Assistant {
-		return false
-	}
-	for _, message := range follow {
-		if message.Role == System || message.Role == Developer {
-			continue // part of the same turn
-		}
-		for _, part := range message.Parts {
-			if !blank(part.Text) {
-				return message.Role == Assistant
-			}
-		}
-	}
-	return true
-}
-
-// prefill looks at a last turn of the assistant's, an answer begun for it.
-func (e *anthropicEncoding) prefill() *Error {
-	last := e.wire.Messages[len(e.wire.Messages)-1]
-	if last.Role != Assistant {
-		return nil
-	}
-	if !e.model.prefill {
+// refusals are what this form cannot say, and what it would not be the same
+// request without.
+func (e *anthropicEncoding) refusals(request *Request) *Error {
+	switch {
+	case request.N != nil && *request.N > 1:
 		return &Error{
-			Kind: InvalidRequest, Message: "messages: got one of the assistant as the last, allowed: one of the user, since " + e.wire.Model + " does not continue an answer begun for it",
-			Next: "End with a user's message, or choose a model up to Claude 4.5.",
+			Kind: InvalidRequest, Message: "n: got " + decimal(*request.N) + ", allowed: 1, since Anthropic gives one answer",
+			Next: "Ask several times, or choose another provider.",
+		}
+	case request.Logprobs != nil && *request.Logprobs:
+		return &Error{
+			Kind: InvalidRequest, Message: "logprobs: got true, allowed: false, since Anthropic gives none",
+			Next: "Leave it out, or choose another provider.",
+		}
+	case request.TopLogprobs != nil && *request.TopLogprobs > 0:
+		return &Error{
+			Kind: InvalidRequest, Message: "top_logprobs: got " + decimal(*request.TopLogprobs) + ", allowed: 0, since Anthropic gives none",
+			Next: "Leave it out, or choose another provider.",
 		}
 	}
-	end := &last.Content[len(last.Content)-1].Text
-	if trimmed := strings.TrimRightFunc(*end, unicode.IsSpace); trimmed != *end {
-		*end = trimmed
-		e.adjust("messages[].content", "clamped", "Anthropic refuses white space at the end of an answer begun for it")
+	if request.Seed != nil {
+		e.adjusted.note("seed", "dropped", "Anthropic has none")
 	}
 	return nil
 }
 
-// length decides max_tokens, which this form requires. What a caller left out
-// is no deviation.
+// betas is the row with the betas that this request needs beside its own.
+func (e *anthropicEncoding) betas(row *Row) *Row {
+	if len(e.beta) == 0 {
+		return row
+	}
+	with, field := *row, Field{"anthropic-beta", strings.Join(e.beta, ",")}
+	with.Header = nil
+	for _, known := range row.Header {
+		if known.Name == field.Name { // one field, since a second may not be read
+			field.Value = known.Value + "," + field.Value
+			continue
+		}
+		with.Header = append(with.Header, known)
+	}
+	with.Header = append(with.Header, field)
+	return &with
+}
+
+// length decides max_tokens, which this form requires, and which counts
+// thoughts as well. What a caller left out is no deviation.
 func (e *anthropicEncoding) length(request *Request) {
+	limit := int64(math.MaxInt64)
+	if e.model.measured {
+		limit = e.model.longest
+	}
+	var budget int64
+	if e.wire.Thinking != nil {
+		budget = e.wire.Thinking.BudgetTokens
+	}
 	if request.MaxTokens == nil {
 		e.wire.MaxTokens = e.model.longest
 		if !request.Stream {
 			e.wire.MaxTokens = min(e.wire.MaxTokens, anthropicPlainLimit)
 		}
-		return
+		if budget > 0 {
+			e.wire.MaxTokens = min(max(e.wire.MaxTokens, budget+anthropicAnswerRoom), limit)
+		}
+	} else {
+		e.wire.MaxTokens = *request.MaxTokens
+		if e.wire.MaxTokens > limit {
+			e.adjusted.note("max_tokens", "clamped", e.wire.Model+" writes at most "+decimal(limit)+" tokens")
+		} else if budget > 0 {
+			e.adjusted.note("max_tokens", "added", "Anthropic counts thoughts as well: it was raised by their budget of "+decimal(budget)+" tokens, up to the model's limit")
+		}
+		e.wire.MaxTokens = min(e.wire.MaxTokens+budget, limit)
 	}
-	e.wire.MaxTokens = *request.MaxTokens
-	if e.model.measured && e.wire.MaxTokens > e.model.longest {
-		e.wire.MaxTokens = e.model.longest
-		e.adjust("max_tokens", "clamped", e.wire.Model+" writes at most "+decimal(e.model.longest)+" tokens")
+	if budget >= e.wire.MaxTokens {
+		e.wire.Thinking.BudgetTokens = e.wire.MaxTokens - 1 // it has to be less
 	}
 }
+
+// anthropicAnswerRoom is what an answer has beside a large budget for thoughts.
+const anthropicAnswerRoom = 4096
 
 // anthropicPlainLimit is the most tokens that are asked for in one document
 // unless a caller names a number: what the vendor's SDKs expect to be written
@@ -238,39 +222,50 @@ func (e *anthropicEncoding) sampling(request *Request) {
 	if e.model.fixed {
 		const reason = " takes no sampling parameters"
 		if e.wire.Temperature != nil {
-			e.adjust("temperature", "dropped", e.wire.Model+reason)
+			e.adjusted.note("temperature", "dropped", e.wire.Model+reason)
 		}
 		if e.wire.TopP != nil {
-			e.adjust("top_p", "dropped", e.wire.Model+reason)
+			e.adjusted.note("top_p", "dropped", e.wire.Model+reason)
 		}
 		e.wire.Temperature, e.wire.TopP = nil, nil
+	}
+	if thinking := e.wire.Thinking; thinking != nil && (thinking.Type == "enabled" || thinking.Type == "adaptive") {
+		if e.wire.Temperature != nil && *e.wire.Temperature != 1 {
+			e.wire.Temperature = nil
+			e.adjusted.note("temperature", "dropped", "Anthropic takes only 1 where the model thinks")
+		}
+		if lowest := 0.95; e.wire.TopP != nil && *e.wire.TopP < lowest {
+			e.wire.TopP = &lowest
+			e.adjusted.note("top_p", "clamped", "Anthropic takes 0.95 to 1 where the model thinks")
+		}
 	}
 	if e.wire.Temperature != nil && *e.wire.Temperature > 1 {
 		// Clamped, not divided: OpenAI's scale from 0 to 2 is not linear.
 		limit := 1.0
 		e.wire.Temperature = &limit
-		e.adjust("temperature", "clamped", "Anthropic's temperature ends at 1")
+		e.adjusted.note("temperature", "clamped", "Anthropic's temperature ends at 1")
 	}
 	if e.model.either && e.wire.Temperature != nil && e.wire.TopP != nil {
 		e.wire.TopP = nil
-		e.adjust("top_p", "dropped", e.wire.Model+" takes temperature or top_p, not both")
+		e.adjusted.note("top_p", "dropped", e.wire.Model+" takes temperature or top_p, not both")
 	}
 	if request.FrequencyPenalty != nil {
-		e.adjust("frequency_penalty", "dropped", "Anthropic has none")
+		e.adjusted.note("frequency_penalty", "dropped", "Anthropic has none")
 	}
 	if request.PresencePenalty != nil {
-		e.adjust("presence_penalty", "dropped", "Anthropic has none")
+		e.adjusted.note("presence_penalty", "dropped", "Anthropic has none")
 	}
 }
 
 // format writes response_format.
-func (e *anthropicEncoding) format(format *ResponseFormat) *Error {
+func (e *anthropicEncoding) format(request *Request) *Error {
+	format := request.ResponseFormat
 	switch {
 	case format == nil || format.Type == "text":
 		return nil
 	case format.Type == "json_object":
-		e.wire.System = append(e.wire.System, anthropicText{"text", anthropicJSONSentence})
-		e.adjust("response_format", "renamed", "Anthropic has no json_object: a sentence of the system prompt asks for JSON")
+		e.wire.System = append(e.wire.System, &anthropicContent{Type: "text", Text: anthropicJSONSentence})
+		e.adjusted.note("response_format", "renamed", "Anthropic has no json_object: a sentence of the system prompt asks for JSON")
 		return nil
 	case !e.model.schemas:
 		able := "a model that can"
@@ -284,20 +279,20 @@ func (e *anthropicEncoding) format(format *ResponseFormat) *Error {
 	}
 	asked := json.Parse(format.JSONSchema)
 	if asked.Get("description").Type == json.String {
-		e.adjust("response_format.json_schema.description", "dropped", "Anthropic takes only the schema")
+		e.adjusted.note("response_format.json_schema.description", "dropped", "Anthropic takes only the schema")
 	}
 	if asked.Get("strict").Type == json.False {
-		e.adjust("response_format.json_schema.strict", "dropped", "Anthropic always keeps to the schema")
+		e.adjusted.note("response_format.json_schema.strict", "dropped", "Anthropic always keeps to the schema")
 	}
 	rewriting := anthropicSchema{}
 	written := rewriting.append(nil, json.Parse(json.Compact([]byte(asked.Get("schema").Raw))), true, 0)
 	if rewriting.moved {
-		e.adjust("response_format.json_schema.schema", "moved", "Anthropic refuses bounds of numbers, texts and lists: they went into the descriptions")
+		e.adjusted.note("response_format.json_schema.schema", "moved", "Anthropic refuses bounds of numbers, texts and lists: they went into the descriptions")
 	}
 	if rewriting.added {
-		e.adjust("response_format.json_schema.schema", "added", "Anthropic wants every object closed: with additionalProperties false")
+		e.adjusted.note("response_format.json_schema.schema", "added", "Anthropic wants every object closed: with additionalProperties false")
 	}
-	e.wire.OutputConfig = &anthropicOutput{anthropicFormat{"json_schema", written}}
+	e.wire.OutputConfig = &anthropicOutput{Format: &anthropicFormat{"json_schema", written}}
 	return nil
 }
 

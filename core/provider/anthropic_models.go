@@ -20,6 +20,18 @@ type claude struct {
 	systemTurns bool
 	// schemas: output_config.format is kept to.
 	schemas bool
+	// thinks is the type of thinking that may be asked for: adaptive, enabled
+	// (with a budget), or none. still is the type that asks for none of it;
+	// where there is none, the model always thinks or never unless asked.
+	thinks, still string
+	// interleaves: thinking between tool calls has to be asked for by a beta.
+	interleaves bool
+	// hides: thoughts come without their text unless it is asked for.
+	hides bool
+	// xhigh: output_config.effort may be that.
+	xhigh bool
+	// unforced: tool_choice any and tool are refused.
+	unforced bool
 }
 
 // claudeOf tells a model by its id, and is a guess only for ids that are newer
@@ -33,6 +45,13 @@ type claude struct {
 //	prefill        400 since 4.6; recorded to work on Haiku 4.5
 //	systemTurns    recorded on Opus 4.8; 400 before; Sonnet 5 answers and ignores them
 //	schemas        capability structured_outputs of /v1/models, since Opus 4.1
+//	thinks         extended thinking from 3.7 on; adaptive since 4.6, where a budget
+//	               is deprecated, and a 400 since 4.7
+//	still          Opus 5.5 and Fable cannot be kept from thinking, Sonnet 5.5 only
+//	               but between tools (the SDK's ThinkingConfigBetweenToolsParam)
+//	hides          display is omitted by default since 4.7
+//	xhigh          400 "This model does not support effort level 'xhigh'" on 4.6
+//	unforced       the vendor's page on tool_choice: Fable, Mythos, and all since 5.5
 func claudeOf(id string) claude {
 	family, version, ok := claudeVersion(id)
 	if !ok {
@@ -43,6 +62,8 @@ func claudeOf(id string) claude {
 			longest: 8192, measured: false,
 			either: false, fixed: false,
 			prefill: true, systemTurns: false, schemas: false,
+			// Most of them think, and like to be told.
+			thinks: "enabled", still: "disabled",
 		}
 	}
 	model := claude{
@@ -52,6 +73,23 @@ func claudeOf(id string) claude {
 		prefill:     version < 406,
 		systemTurns: version >= 408 && (family != "sonnet" || version != 500),
 		schemas:     version >= 401,
+		interleaves: version >= 400 && version < 406,
+		hides:       version >= 407,
+		xhigh:       version >= 407,
+	}
+	free := family == "fable" || family == "mythos"
+	model.unforced = free || version >= 505
+	switch {
+	case version >= 406:
+		model.thinks = "adaptive"
+		switch {
+		case family == "sonnet" && version >= 505:
+			model.still = "between_tools"
+		case !free && version < 505:
+			model.still = "disabled"
+		}
+	case version >= 307:
+		model.thinks = "enabled"
 	}
 	switch {
 	case version < 305:

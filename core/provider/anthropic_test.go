@@ -50,18 +50,18 @@ func TestClaudeOf(t *testing.T) {
 	}{
 		{"claude-3-haiku-20240307", claude{longest: 4096, measured: true, prefill: true}},
 		{"claude-3-5-sonnet-20241022", claude{longest: 8192, measured: true, prefill: true}},
-		{"claude-opus-4-0", claude{longest: 32_000, measured: true, prefill: true}},
-		{"claude-sonnet-4-0", claude{longest: 64_000, measured: true, prefill: true}},
-		{"claude-opus-4-1", claude{longest: 32_000, measured: true, prefill: true, either: true, schemas: true}},
-		{"claude-haiku-4-5", claude{longest: 64_000, measured: true, prefill: true, either: true, schemas: true}},
-		{"claude-sonnet-4-6", claude{longest: 128_000, measured: true, either: true, schemas: true}},
-		{"claude-opus-4-7", claude{longest: 128_000, measured: true, fixed: true, schemas: true}},
-		{"claude-opus-4-8", claude{longest: 128_000, measured: true, fixed: true, schemas: true, systemTurns: true}},
-		{"claude-sonnet-5", claude{longest: 128_000, measured: true, fixed: true, schemas: true}},
-		{"claude-sonnet-5-5", claude{longest: 64_000, fixed: true, schemas: true, systemTurns: true}},
-		{"claude-fable-5", claude{longest: 128_000, measured: true, fixed: true, schemas: true, systemTurns: true}},
-		{"claude-haiku-7", claude{longest: 64_000, fixed: true, schemas: true, systemTurns: true}},
-		{"glm-5", claude{longest: 8192, prefill: true}},
+		{"claude-opus-4-0", claude{longest: 32_000, measured: true, prefill: true, thinks: "enabled", interleaves: true}},
+		{"claude-sonnet-4-0", claude{longest: 64_000, measured: true, prefill: true, thinks: "enabled", interleaves: true}},
+		{"claude-opus-4-1", claude{longest: 32_000, measured: true, prefill: true, either: true, schemas: true, thinks: "enabled", interleaves: true}},
+		{"claude-haiku-4-5", claude{longest: 64_000, measured: true, prefill: true, either: true, schemas: true, thinks: "enabled", interleaves: true}},
+		{"claude-sonnet-4-6", claude{longest: 128_000, measured: true, either: true, schemas: true, thinks: "adaptive", still: "disabled"}},
+		{"claude-opus-4-7", claude{longest: 128_000, measured: true, fixed: true, schemas: true, thinks: "adaptive", still: "disabled", hides: true, xhigh: true}},
+		{"claude-opus-4-8", claude{longest: 128_000, measured: true, fixed: true, schemas: true, systemTurns: true, thinks: "adaptive", still: "disabled", hides: true, xhigh: true}},
+		{"claude-sonnet-5", claude{longest: 128_000, measured: true, fixed: true, schemas: true, thinks: "adaptive", still: "disabled", hides: true, xhigh: true}},
+		{"claude-sonnet-5-5", claude{longest: 64_000, fixed: true, schemas: true, systemTurns: true, thinks: "adaptive", still: "between_tools", hides: true, xhigh: true, unforced: true}},
+		{"claude-fable-5", claude{longest: 128_000, measured: true, fixed: true, schemas: true, systemTurns: true, thinks: "adaptive", hides: true, xhigh: true, unforced: true}},
+		{"claude-haiku-7", claude{longest: 64_000, fixed: true, schemas: true, systemTurns: true, thinks: "adaptive", hides: true, xhigh: true, unforced: true}},
+		{"glm-5", claude{longest: 8192, prefill: true, thinks: "enabled", still: "disabled"}},
 	}
 	for _, test := range tests {
 		if got := claudeOf(test.id); got != test.want {
@@ -106,24 +106,26 @@ func TestAnthropicTurns(t *testing.T) {
 		{"names", old, []Message{{Role: User, Name: "x", Parts: []Part{{Type: TextPart, Text: "a"}}}, {Role: Assistant, Name: "y", Parts: []Part{{Type: TextPart, Text: "b"}}}, said(User, "c")}, "u[a] a[b] u[c]", 1},
 	}
 	for _, test := range tests {
-		e := anthropicEncoding{model: claudeOf(test.model)}
+		e := anthropicEncoding{model: claudeOf(test.model), ids: newCallIDs()}
 		e.wire.Model = test.model
 		var got []string
-		if fault := e.conversation(test.messages); fault != nil {
+		if fault := e.conversation(&Request{Messages: test.messages}); fault != nil {
 			got = []string{fault.Message}
 		} else {
-			join := func(blocks []anthropicText) string {
-				var texts []string
-				for _, block := range blocks {
-					texts = append(texts, block.Text)
-				}
-				return "[" + strings.Join(texts, "|") + "]"
+			join := func(texts []string) string { return "[" + strings.Join(texts, "|") + "]" }
+			var system []string
+			for _, block := range e.wire.System {
+				system = append(system, block.Text)
 			}
-			if len(e.wire.System) > 0 {
-				got = append(got, join(e.wire.System))
+			if len(system) > 0 {
+				got = append(got, join(system))
 			}
 			for _, turn := range e.wire.Messages {
-				got = append(got, string(turn.Role[0])+join(turn.Content))
+				var texts []string
+				for _, block := range turn.Content {
+					texts = append(texts, block.(*anthropicContent).Text)
+				}
+				got = append(got, string(turn.Role[0])+join(texts))
 			}
 			if len(e.adjusted) != test.adjusted {
 				t.Errorf("%s: adjusted %v", test.name, e.adjusted)

@@ -20,7 +20,7 @@ const shortIDLength, shortIDAlphabet = 9, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJK
 // short is the id in 9 letters and digits, as Mistral wants it.
 func (c *callIDs) short(id string) string {
 	if len(id) == shortIDLength && strings.Trim(id, shortIDAlphabet) == "" {
-		return id
+		return c.keep(id)
 	}
 	return c.once(id, func(salt uint64) string {
 		hash := fnv(id, salt)
@@ -43,12 +43,18 @@ func (c *callIDs) plain(id string, longest int) string {
 		return '_'
 	}, id)
 	if clean == id && len(id) <= longest {
-		return id
+		return c.keep(id)
 	}
 	return c.once(id, func(salt uint64) string {
 		end := "_" + strconv.FormatUint(fnv(id, salt), 36)
 		return clean[:min(len(clean), longest-len(end))] + end
 	})
+}
+
+// keep remembers an id that stays as it is, so that none is made that is the same.
+func (c *callIDs) keep(id string) string {
+	c.taken[id] = true
+	return id
 }
 
 // once remembers what was made of an id, and makes another where two would be

@@ -44,8 +44,10 @@ type openAIChatMessage struct {
 	Name             string            `json:"name,omitempty"`
 	ToolCalls        []ToolCall        `json:"tool_calls,omitempty"`
 	ToolCallID       string            `json:"tool_call_id,omitempty"`
-	ReasoningContent string            `json:"reasoning_content,omitempty"`
+	ReasoningContent *string           `json:"reasoning_content,omitempty"`
+	Reasoning        string            `json:"reasoning,omitempty"`
 	ReasoningDetails []json.RawMessage `json:"reasoning_details,omitempty"`
+	Prefix           bool              `json:"prefix,omitempty"` // Mistral's: go on with this answer
 }
 
 type openAIChatPart struct {
@@ -56,6 +58,8 @@ type openAIChatPart struct {
 	VideoURL     *openAIChatURL  `json:"video_url,omitempty"`
 	InputAudio   *openAIAudio    `json:"input_audio,omitempty"`
 	File         *openAIChatFile `json:"file,omitempty"`
+	DocumentURL  string          `json:"document_url,omitempty"` // Mistral's form of a file
+	DocumentName string          `json:"document_name,omitempty"`
 	CacheControl json.RawMessage `json:"cache_control,omitempty"`
 }
 
@@ -117,7 +121,9 @@ type openAIStreamOptions struct {
 // Encode.
 
 func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
-	e := openAIChatEncoding{row: row}
+	e := openAIChatEncoding{row: row, ids: newCallIDs()}
+	switched := json.Parse(request.Extra).Get("thinking").Exists() // by the caller
+	e.thinks = row.has(ThinkingSwitch) && !switched && request.ReasoningEffort != "none" && request.Model != "deepseek-chat"
 	e.wire = openAIChatRequest{
 		Model:             request.Model,
 		Temperature:       request.Temperature,
@@ -129,16 +135,16 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 		ParallelToolCalls: request.ParallelToolCalls,
 		Stream:            request.Stream,
 	}
-	if err := e.conversation(request.Messages); err != nil {
-		return HTTPRequest{}, nil, err
+	for _, write := range []func(*Request) *Error{e.refusals, e.conversation, e.tools, e.format} {
+		if fault := write(request); fault != nil {
+			return HTTPRequest{}, nil, fault
+		}
 	}
-	e.tools(request)
 	e.names(request)
-	if err := e.format(request.ResponseFormat); err != nil {
-		return HTTPRequest{}, nil, err
-	}
 	if row.has(OpenAIModels) {
-		openAIModelOf(request.Model).fit(request, row, &e.wire, &e.adjusted)
+		if fault := openAIModelOf(request.Model).fit(request, row, &e.wire, &e.adjusted); fault != nil {
+			return HTTPRequest{}, nil, fault
+		}
 	}
 	if _, deployment, classic := row.azureClassic(); classic && deployment != "" {
 		e.adjusted.deployment(deployment, request.Model)
@@ -154,8 +160,35 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 // openAIChatEncoding is one request while it is written.
 type openAIChatEncoding struct {
 	row      *Row
+	ids      *callIDs
 	wire     openAIChatRequest
 	adjusted adjustments
+	// thinks: the model thinks, since nobody said otherwise. Then an assistant's
+	// message with calls has to say what it thought, be it nothing: 400 "The
+	// reasoning_content in the thinking mode must be passed back to the API".
+	thinks bool
+}
+
+// refused is the error for what the server cannot do.
+func (e *openAIChatEncoding) refused(field, got, allowed string) *Error {
+	return &Error{
+		Kind: InvalidRequest, Message: field + ": got " + got + ", allowed by " + e.row.Name + ": " + allowed,
+		Next: "Leave it out, or choose another provider.",
+	}
+}
+
+// refusals are what a server refuses, or passes over, and what the request
+// would not be the same without.
+func (e *openAIChatEncoding) refusals(request *Request) *Error {
+	switch {
+	case e.row.has(OneChoice) && request.N != nil && *request.N > 1:
+		return e.refused("n", decimal(*request.N), "1")
+	case e.row.has(NoLogprobs) && request.Logprobs != nil && *request.Logprobs:
+		return e.refused("logprobs", "true", "false")
+	case e.row.has(NoLogprobs) && request.TopLogprobs != nil && *request.TopLogprobs > 0:
+		return e.refused("top_logprobs", decimal(*request.TopLogprobs), "0")
+	}
+	return nil
 }
 
 // names writes the parameters that not every server calls the same.
@@ -176,8 +209,19 @@ func (e *openAIChatEncoding) names(request *Request) {
 	default:
 		e.wire.Seed = request.Seed
 	}
-	e.wire.Logprobs, e.wire.TopLogprobs = request.Logprobs, request.TopLogprobs
+	if !e.row.has(NoLogprobs) {
+		e.wire.Logprobs, e.wire.TopLogprobs = request.Logprobs, request.TopLogprobs
+	}
 	switch effort := request.ReasoningEffort; {
+	case e.thinks && e.forced():
+		// 400 "Thinking mode does not support this tool_choice", and thinking is
+		// the default. The choice is what the caller cannot do without.
+		e.wire.Thinking = &openAIChatThinking{"disabled"}
+		action, parameter := "added", "thinking"
+		if effort != "" {
+			action, parameter = "dropped", "reasoning_effort"
+		}
+		e.adjusted.note(parameter, action, e.row.Name+" does not think where tool_choice forces a call: thinking was disabled")
 	case effort == "":
 	case e.row.has(ReasoningObject):
 		e.wire.Reasoning = &openAIChatReasoning{effort}
@@ -185,152 +229,34 @@ func (e *openAIChatEncoding) names(request *Request) {
 	case e.row.has(ThinkingSwitch) && effort == "none":
 		e.wire.Thinking = &openAIChatThinking{"disabled"}
 		e.adjusted.note("reasoning_effort", "renamed", e.row.Name+" calls it thinking.type disabled")
-	case e.row.has(ThinkingSwitch) && effort != "low" && effort != "high":
+	case e.row.has(ThinkingSwitch) && effort != "low" && effort != "high" && effort != "max":
 		e.wire.ReasoningEffort = "high"
 		if effort == "minimal" {
 			e.wire.ReasoningEffort = "low"
 		}
-		e.adjusted.note("reasoning_effort", "clamped", e.row.Name+" knows none, low and high")
+		e.adjusted.note("reasoning_effort", "clamped", e.row.Name+" knows none, low, high and max")
 	default:
 		e.wire.ReasoningEffort = effort
 	}
 }
 
-// conversation writes the messages.
-func (e *openAIChatEncoding) conversation(messages []Message) error {
-	ids := newCallIDs()
-	var shown []Part // images of tools, which a user's message has to show
-	for i, message := range messages {
-		if len(shown) > 0 && message.Role != RoleTool {
-			content, err := e.content(shown)
-			if err != nil {
-				return err
-			}
-			e.wire.Messages = append(e.wire.Messages, openAIChatMessage{Role: User, Content: content})
-			shown = nil
-		}
-		wire := openAIChatMessage{Role: message.Role, Name: message.Name}
-		switch speaks := message.Role == Developer || message.Role == System; {
-		case speaks && e.row.has(OpenAIModels) && openAIModelOf(e.wire.Model).noSystem:
-			wire.Role = User
-			e.adjusted.note("messages[].role", "renamed", e.wire.Model+" takes no system or developer messages: they went as the user's")
-		case message.Role == Developer && !e.row.has(DeveloperRole):
-			wire.Role = System
-			e.adjusted.note("messages[].role", "renamed", "developer is OpenAI's own role: it went as system")
-		}
-		if message.Name != "" && e.row.has(NoNames) {
-			wire.Name = ""
-			e.adjusted.note("messages[].name", "dropped", e.row.Name+" refuses it")
-		}
-		parts := message.Parts
-		if message.Role == RoleTool {
-			wire.ToolCallID = e.callID(ids, message.ToolCallID)
-			if !e.row.has(ToolImages) {
-				parts, shown = e.withoutMedia(parts, shown)
-			}
-		}
-		for _, call := range message.ToolCalls {
-			call.ID = e.callID(ids, call.ID)
-			wire.ToolCalls = append(wire.ToolCalls, call)
-		}
-		if e.row.has(ReasoningBack) {
-			wire.ReasoningContent = message.Reasoning
-		}
-		if e.row.has(ReasoningDetailsBack) {
-			wire.ReasoningDetails = message.ReasoningDetails
-		}
-		var err error
-		if wire.Content, err = e.content(parts); err != nil {
-			return err
-		}
-		e.wire.Messages = append(e.wire.Messages, wire)
-		if len(shown) > 0 && i == len(messages)-1 {
-			content, err := e.content(shown)
-			if err != nil {
-				return err
-			}
-			e.wire.Messages = append(e.wire.Messages, openAIChatMessage{Role: User, Content: content})
-		}
-	}
-	return nil
-}
-
-// callID is a tool call's id, in the form that the server takes.
-func (e *openAIChatEncoding) callID(ids *callIDs, id string) string {
-	if !e.row.has(ShortCallIDs) {
-		return id
-	}
-	return ids.short(id)
-}
-
-// withoutMedia takes what is not text out of a tool's message, since the
-// server takes it in a user's message only, and adds it to what is shown there.
-func (e *openAIChatEncoding) withoutMedia(parts, shown []Part) (text, all []Part) {
-	for _, part := range parts {
-		if part.Type == TextPart {
-			text = append(text, part)
-			continue
-		}
-		shown = append(shown, part)
-		e.adjusted.note("messages[].content", "moved", e.row.Name+" takes images of tools in a user's message only: one follows")
-	}
-	if len(text) == 0 {
-		text = []Part{{Type: TextPart, Text: "See the user's message that follows."}}
-	}
-	return text, shown
-}
-
-// content writes a message's parts. A lone text goes as a string: every
-// compatible server reads that, not every one reads a list of parts.
-func (e *openAIChatEncoding) content(parts []Part) (any, error) {
-	switch {
-	case len(parts) == 0:
-		return nil, nil
-	case len(parts) == 1 && parts[0].Type == TextPart && parts[0].CacheControl == nil:
-		return parts[0].Text, nil
-	}
-	list := make([]openAIChatPart, 0, len(parts))
-	for _, part := range parts {
-		wire := openAIChatPart{Type: part.Type, CacheControl: part.CacheControl}
-		if part.Type != TextPart && part.Type != RefusalPart && e.row.has(TextOnly) {
-			return nil, &Error{
-				Kind: InvalidRequest, Message: "messages[].content: got a part of type " + string(part.Type) + ", and " + e.row.Name + " takes text only",
-				Next: "Choose another provider for it.",
-			}
-		}
-		switch part.Type {
-		case TextPart:
-			wire.Text = part.Text
-		case RefusalPart:
-			wire.Refusal = part.Text
-		case ImagePart:
-			wire.ImageURL = &openAIChatURL{URL: part.Media.DataURL(), Detail: part.Media.Detail}
-		case VideoPart:
-			wire.VideoURL = &openAIChatURL{URL: part.Media.DataURL()}
-		case AudioPart:
-			wire.InputAudio = &openAIAudio{Data: part.Media.Data, Format: strings.TrimPrefix(part.Media.Type, "audio/")}
-		case FilePart:
-			wire.File = &openAIChatFile{FileID: part.Media.ID, Filename: part.Media.Filename}
-			if part.Media.ID == "" {
-				wire.File.FileData = part.Media.DataURL()
-			}
-		}
-		list = append(list, wire)
-	}
-	return list, nil
-}
-
 // tools writes the tools and the choice among them.
-func (e *openAIChatEncoding) tools(request *Request) {
+func (e *openAIChatEncoding) tools(request *Request) *Error {
 	for _, tool := range request.Tools {
 		e.wire.Tools = append(e.wire.Tools, openAIChatTool{
-			Type: "function", CacheControl: tool.CacheControl,
+			Type: "function", CacheControl: e.cacheControl(tool.CacheControl),
 			Function: openAIChatFunction{tool.Name, tool.Description, tool.Parameters, tool.Strict},
 		})
+	}
+	if request.ParallelToolCalls != nil && len(request.Tools) == 0 {
+		e.wire.ParallelToolCalls = nil
+		e.adjusted.note("parallel_tool_calls", "dropped", "it is refused where there are no tools")
 	}
 	choice := request.ToolChoice
 	switch {
 	case choice == nil:
+	case choice.Mode == "required" && e.row.has(NoRequired):
+		return e.refused("tool_choice", "required", "auto, none, a function")
 	case choice.Mode == "function":
 		e.wire.ToolChoice = openAIChatToolChoice{"function", openAIChatChosenTool{choice.Name}}
 	case choice.Mode == "required" && e.row.has(ChoiceAny):
@@ -339,10 +265,26 @@ func (e *openAIChatEncoding) tools(request *Request) {
 	default:
 		e.wire.ToolChoice = choice.Mode
 	}
+	return nil
+}
+
+// forced reports whether the model has to call a tool.
+func (e *openAIChatEncoding) forced() bool {
+	return e.wire.ToolChoice != nil && e.wire.ToolChoice != "auto" && e.wire.ToolChoice != "none"
+}
+
+// cacheControl is a mark that the server takes, or none.
+func (e *openAIChatEncoding) cacheControl(mark json.RawMessage) json.RawMessage {
+	if mark != nil && e.row.has(KnownFields) {
+		e.adjusted.note("cache_control", "dropped", e.row.Name+" refuses it: it caches by itself")
+		return nil
+	}
+	return mark
 }
 
 // format writes response_format.
-func (e *openAIChatEncoding) format(format *ResponseFormat) error {
+func (e *openAIChatEncoding) format(request *Request) *Error {
+	format := request.ResponseFormat
 	switch {
 	case format == nil:
 		return nil

@@ -16,8 +16,9 @@ type openAIModel struct {
 	sampling  sampling // temperature, top_p and penalties other than the defaults
 	noStop    bool
 	noSystem  bool      // nor developer messages
+	one       bool      // n may only be 1
 	reasons   bool      // as far as is known
-	efforts   []string  // of reasoning_effort, upwards; nil: not known
+	efforts   []string  // of reasoning_effort, upwards; nil: not known; none: it may not be said
 	chatTools chatTools // tools on Chat Completions
 	// responsesOnly: Chat Completions do not have the model at all.
 	responsesOnly bool
@@ -54,9 +55,10 @@ func openAIModelOf(id string) openAIModel {
 	switch {
 	case strings.HasPrefix(id, "o1-mini"), strings.HasPrefix(id, "o1-preview"):
 		model.sampling, model.noStop, model.noSystem, model.reasons = samplingNever, true, true, true
+		model.efforts = []string{}
 		return model
 	case strings.Contains(id, "-search-preview"):
-		model.sampling = samplingNever
+		model.sampling, model.one = samplingNever, true
 		return model
 	case strings.HasPrefix(id, "gpt-5-chat"):
 		return model
@@ -132,6 +134,9 @@ func (m openAIModel) effort(asked, id string, adjusted *adjustments) string {
 	case !m.reasons:
 		adjusted.note("reasoning_effort", "dropped", id+" does not reason")
 		return ""
+	case m.efforts != nil && len(m.efforts) == 0:
+		adjusted.note("reasoning_effort", "dropped", id+" does not take it")
+		return ""
 	case m.efforts == nil || slices.Contains(m.efforts, asked):
 		return asked
 	}
@@ -181,25 +186,34 @@ type samplingParameter struct {
 	allowed float64 // the default, which is tolerated
 }
 
-// fitSampling leaves out what the model refuses at an effort. Azure refuses
-// what its newer models take elsewhere (LiteLLM#33171).
-func (m openAIModel) fitSampling(request *Request, effort string, row *Row, parameters []samplingParameter, adjusted *adjustments) {
+// refusesSampling says why the model refuses sampling parameters at an effort,
+// or nothing. Azure refuses what its newer models take elsewhere (LiteLLM#33171).
+func (m openAIModel) refusesSampling(request *Request, effort string, row *Row) string {
 	reason := request.Model + " refuses it"
 	switch m.sampling {
 	case samplingAlways:
-		return
+		return ""
 	case samplingUnless:
 		if effort == "" || effort == "none" {
-			return
+			return ""
 		}
 		reason += " beside reasoning_effort " + effort
 	case samplingWithNone:
 		if effort == "none" && !row.azure() {
-			return
+			return ""
 		}
 		if !row.azure() {
 			reason += " unless reasoning_effort is none"
 		}
+	}
+	return reason
+}
+
+// fitSampling leaves out what the model refuses at an effort.
+func (m openAIModel) fitSampling(request *Request, effort string, row *Row, parameters []samplingParameter, adjusted *adjustments) {
+	reason := m.refusesSampling(request, effort, row)
+	if reason == "" {
+		return
 	}
 	for _, parameter := range parameters {
 		if value := *parameter.value; value != nil && *value != parameter.allowed {
@@ -209,9 +223,28 @@ func (m openAIModel) fitSampling(request *Request, effort string, row *Row, para
 	}
 }
 
-// fit leaves out of a request for Chat Completions what the model refuses.
-func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, adjusted *adjustments) {
+// fit leaves out of a request for Chat Completions what the model refuses; what
+// the request would not be the same without is refused.
+func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, adjusted *adjustments) *Error {
+	if m.one && wire.N != nil {
+		if *wire.N > 1 {
+			return &Error{
+				Kind: InvalidRequest, Message: "n: got " + decimal(*wire.N) + ", allowed: 1, since " + request.Model + " gives one answer",
+				Next: "Ask several times, or choose another model.",
+			}
+		}
+		wire.N = nil // as without
+	}
 	wire.ReasoningEffort = m.effort(wire.ReasoningEffort, request.Model, adjusted)
+	if m.refusesSampling(request, wire.ReasoningEffort, row) != "" {
+		if wire.Logprobs != nil && *wire.Logprobs || wire.TopLogprobs != nil && *wire.TopLogprobs > 0 {
+			return &Error{
+				Kind: InvalidRequest, Message: "logprobs: got true, allowed: false, since " + request.Model + " gives none while it reasons",
+				Next: "Leave it out, or choose another model.",
+			}
+		}
+		wire.Logprobs, wire.TopLogprobs = nil, nil // false and 0: as without
+	}
 	m.fitSampling(request, wire.ReasoningEffort, row, []samplingParameter{
 		{"temperature", &wire.Temperature, 1},
 		{"top_p", &wire.TopP, 1},
@@ -222,4 +255,5 @@ func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, ad
 		wire.Stop = nil
 		adjusted.note("stop", "dropped", request.Model+" refuses it")
 	}
+	return nil
 }

@@ -35,17 +35,32 @@ const (
 	NoNames Trait = "no_names"
 	// NoLogprobs: logprobs and top_logprobs are refused.
 	NoLogprobs Trait = "no_logprobs"
+	// OneChoice: n is refused, or passed over.
+	OneChoice Trait = "one_choice"
+	// NoRequired: tool_choice required is refused.
+	NoRequired Trait = "no_tool_choice_required"
+	// KnownFields: fields of other services in messages are refused, such as
+	// cache_control and extra_content.
+	KnownFields Trait = "known_fields"
+	// PrefixMark: a last message of the assistant has to be marked prefix.
+	PrefixMark Trait = "prefix"
+	// DocumentURLPart: a part of type file is called document_url.
+	DocumentURLPart Trait = "document_url"
+	// DataURLs: images are given by value only.
+	DataURLs Trait = "data_urls"
 	// ToolImages: the message of a tool may hold an image. Elsewhere it goes
 	// into a user's message behind.
 	ToolImages Trait = "tool_images"
 	// ReasoningObject: reasoning_effort is {"reasoning": {"effort": ...}}.
 	ReasoningObject Trait = "reasoning_object"
 	// ThinkingSwitch: reasoning_effort none is {"thinking": {"type": "disabled"}},
-	// and there is low and high.
+	// and there is low, high and max. No call can be forced while it thinks.
 	ThinkingSwitch Trait = "thinking_switch"
 	// ReasoningBack: reasoning_content goes back with the assistant's messages.
 	ReasoningBack Trait = "reasoning_back"
-	// ReasoningDetails: reasoning_details go back with the assistant's messages.
+	// ReasoningFieldBack: the same under the name reasoning.
+	ReasoningFieldBack Trait = "reasoning_field_back"
+	// ReasoningDetailsBack: reasoning_details go back with the assistant's messages.
 	ReasoningDetailsBack Trait = "reasoning_details_back"
 )
 
@@ -64,7 +79,7 @@ func bearer(name string) Credential {
 var Rows = []Row{
 	{
 		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields},
 	},
 	{
 		Name: "openai-responses", Form: "openai-responses", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
@@ -74,7 +89,7 @@ var Rows = []Row{
 		// Each customer has an address of its own (azure.go). The models of other
 		// vendors, which it serves as well, do not know the role developer.
 		Name: "azure", Form: "openai-chat", Credential: Credential{Name: "AZURE_OPENAI_API_KEY", Header: "api-key"},
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, KnownFields},
 	},
 	{
 		Name: "anthropic", Form: "anthropic", Endpoint: "https://api.anthropic.com/v1",
@@ -90,12 +105,12 @@ var Rows = []Row{
 	},
 	{
 		Name: "groq", Form: "openai-chat", Endpoint: "https://api.groq.com/openai/v1", Credential: bearer("GROQ_API_KEY"),
-		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs},
+		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs, OneChoice, KnownFields},
 	},
 	{
 		// 422 for any field that it does not know; ids: gptel#1203.
 		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Credential: bearer("MISTRAL_API_KEY"),
-		Traits: []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions},
+		Traits: []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, PrefixMark, DocumentURLPart},
 	},
 	{
 		// "unknown variant `image_url`, expected `text`"; the reasoning of calls
@@ -109,16 +124,16 @@ var Rows = []Row{
 	},
 	{Name: "together", Form: "openai-chat", Endpoint: "https://api.together.xyz/v1", Credential: bearer("TOGETHER_API_KEY")},
 	{Name: "fireworks", Form: "openai-chat", Endpoint: "https://api.fireworks.ai/inference/v1", Credential: bearer("FIREWORKS_API_KEY")},
-	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: bearer("CEREBRAS_API_KEY")},
+	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: bearer("CEREBRAS_API_KEY"), Traits: []Trait{ReasoningFieldBack}},
 	{Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Credential: bearer("PERPLEXITY_API_KEY")},
-	{Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Credential: bearer("MOONSHOT_API_KEY"), Traits: []Trait{ReasoningBack}},
+	{Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Credential: bearer("MOONSHOT_API_KEY"), Traits: []Trait{ReasoningBack, NoRequired}},
 	{Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Credential: bearer("ZAI_API_KEY"), Traits: []Trait{ReasoningBack}},
 	{Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Credential: bearer("DASHSCOPE_API_KEY")},
 	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: bearer("HF_TOKEN")},
 	{Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Credential: bearer("COHERE_API_KEY")},
 	{Name: "github", Form: "openai-chat", Endpoint: "https://models.github.ai/inference", Credential: bearer("GITHUB_TOKEN")},
-	{Name: "ollama", Form: "openai-chat", Endpoint: "http://localhost:11434/v1", Traits: []Trait{ToolImages}},
-	{Name: "vllm", Form: "openai-chat", Endpoint: "http://localhost:8000/v1"},
+	{Name: "ollama", Form: "openai-chat", Endpoint: "http://localhost:11434/v1", Traits: []Trait{ToolImages, OneChoice, DataURLs, ReasoningFieldBack}},
+	{Name: "vllm", Form: "openai-chat", Endpoint: "http://localhost:8000/v1", Traits: []Trait{ReasoningFieldBack}},
 	{Name: "lmstudio", Form: "openai-chat", Endpoint: "http://localhost:1234/v1"},
 	{Name: "llamacpp", Form: "openai-chat", Endpoint: "http://localhost:8080/v1", Traits: []Trait{ToolImages}},
 }
