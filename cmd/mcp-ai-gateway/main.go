@@ -43,7 +43,8 @@ Options:
 
 Environment:
   API_KEY              the provider's key
-  API_FORMAT           openai (and all compatible servers) or anthropic
+  API_FORMAT           openai (and all compatible servers), openai-responses,
+                       anthropic or gemini; or a provider: azure, groq, ...
   API_ENDPOINT         the provider's address
   DEFAULT_MODEL        asked where a call names no model
   DEFAULT_TEMPERATURE  0 to 2, where a call says neither it nor top_p
@@ -53,7 +54,8 @@ Environment:
   OUTPUT               form of results: text, structured or raw
   SANDBOX              as --sandbox
 and for networks: PROXY_URL, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY,
-CA_FILE, ALLOW_HTTP; for providers: OPENAI_ORGANIZATION, ANTHROPIC_VERSION.
+CA_FILE, ALLOW_HTTP; for providers: OPENAI_ORGANIZATION, ANTHROPIC_VERSION,
+AZURE_OPENAI_API_VERSION.
 The README says more of each.
 `
 

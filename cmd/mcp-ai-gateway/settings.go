@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"regexp"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -137,17 +138,21 @@ func (s *settings) row() provider.Row {
 		}
 	case strings.ContainsFunc(organization, unicode.IsControl):
 		s.faults = append(s.faults, "OPENAI_ORGANIZATION: holds a line break or another control character")
-	case organization != "" && strings.HasPrefix(row.Form, "openai-"):
+	case organization != "" && strings.HasPrefix(row.Form, "openai-") && row.Name != azure:
 		row.Header = []provider.Field{{Name: "openai-organization", Value: organization}}
 	}
-	pasted := s.env("API_ENDPOINT")
+	pasted, azureVersion := s.env("API_ENDPOINT"), s.env("AZURE_OPENAI_API_VERSION")
 	if pasted == "" {
+		if row.Name == azure {
+			s.faults = append(s.faults, "API_ENDPOINT: got nothing, allowed: the address of your Azure resource, such as "+azureExample)
+		}
 		return row
 	}
+	example := cmp.Or(row.Endpoint, azureExample)
 	endpoint, ok := provider.Endpoint(row.Form, pasted)
 	if !ok {
 		// What stands there is not repeated: it may be a key, put in the wrong place.
-		s.faults = append(s.faults, "API_ENDPOINT: allowed: a URL that begins with https:// or http://, without a name or password, such as "+row.Endpoint)
+		s.faults = append(s.faults, "API_ENDPOINT: allowed: a URL that begins with https:// or http://, without a name or password, such as "+example)
 		return row
 	}
 	address, err := url.Parse(endpoint)
@@ -167,14 +172,34 @@ func (s *settings) row() provider.Row {
 	switch {
 	case official:
 		row.Name, row.Traits = known.Name, known.Traits
-	case row.Name == "openai", row.Name == "anthropic", row.Name == "gemini":
+		if row.Credential.Name != "" && known.Credential.Name != "" {
+			row.Credential.Header, row.Credential.Prefix = known.Credential.Header, known.Credential.Prefix
+		}
+	case slices.Contains([]string{"openai", "openai-responses", "anthropic", "gemini"}, row.Name):
 		// These are forms as well: it is somebody else who speaks them.
 		row.Name, row.Traits = address.Host, nil
+	}
+	if row.Name == azure {
+		row.Header = nil // OpenAI's organizations are none of Azure's
+		row.Endpoint = provider.AzureVersion(endpoint, azureVersion)
+	}
+	if row.Form == "gemini" && strings.HasPrefix(s.secrets[apiKey], "ya29.") && isVertex(address) {
+		// A token of a Google account, which is no API key.
+		row.Credential = provider.Credential{Name: apiKey, Header: "authorization", Prefix: "Bearer "}
 	}
 	if s.secrets[apiKey] == "" && (!official || known.Credential.Name == "") {
 		row.Credential = provider.Credential{} // many servers of one's own want none
 	}
 	return row
+}
+
+// azure is the name of the row whose customers each have an address of their
+// own, azureExample one of those.
+const azure, azureExample = "azure", "https://RESOURCE.openai.azure.com"
+
+// isVertex knows Gemini at Vertex AI, where a path names the publisher.
+func isVertex(address *url.URL) bool {
+	return strings.HasSuffix(address.Hostname(), "aiplatform.googleapis.com") || strings.Contains(address.Path, "/publishers/")
 }
 
 // format finds the row that API_FORMAT names: a wire form, or a provider.

@@ -35,6 +35,21 @@ func TestSettings(t *testing.T) {
 		{"the organization", environment{"OPENAI_ORGANIZATION": "org-1"}, []string{`"header":[{"name":"openai-organization","value":"org-1"}]`}},
 		{"the version", environment{"API_FORMAT": "Anthropic", "ANTHROPIC_VERSION": "2023-01-01"}, []string{`"version":"2023-01-01"`}},
 		{"what a client left", environment{"API_ENDPOINT": "${user_config.endpoint}", "API_FORMAT": "$API_FORMAT", "REQUEST_TIMEOUT": "%REQUEST_TIMEOUT%", "DEFAULT_MAX_TOKENS": "0", "DEFAULT_MODEL": "${X}", "OUTPUT": "raw"}, []string{`"output":"raw"`, `"endpoint":"https://api.openai.com/v1"`}},
+		{"Responses", environment{"API_FORMAT": "openai-responses"}, []string{`"name":"openai-responses","form":"openai-responses","endpoint":"https://api.openai.com/v1"`}},
+		{"Responses of another's", environment{"API_FORMAT": "openai-responses", "API_ENDPOINT": "https://a.example/v1", "API_KEY": "k"}, []string{`"name":"a.example","form":"openai-responses","endpoint":"https://a.example/v1","credential":{"name":"API_KEY","header":"authorization","prefix":"Bearer "}}`}},
+		{"a provider's name", environment{"API_FORMAT": "groq", "API_KEY": "k"}, []string{`"name":"groq","form":"openai-chat","endpoint":"https://api.groq.com/openai/v1"`}},
+		{"Azure by its address", environment{"API_ENDPOINT": "https://x.openai.azure.com", "API_KEY": "k", "OPENAI_ORGANIZATION": "org-1"}, []string{
+			`"name":"azure","form":"openai-chat","endpoint":"https://x.openai.azure.com/openai/v1","credential":{"name":"API_KEY","header":"api-key"},"traits"`,
+		}},
+		{"Azure's version", environment{"API_FORMAT": "azure", "API_ENDPOINT": "https://x.openai.azure.com/openai/deployments/d/chat/completions", "API_KEY": "k", "AZURE_OPENAI_API_VERSION": "2025-01-01-preview", "OPENAI_ORGANIZATION": "org-1"}, []string{
+			`"name":"azure","form":"openai-chat","endpoint":"https://x.openai.azure.com/openai/deployments/d?api-version=2025-01-01-preview","credential":{"name":"API_KEY","header":"api-key"},"traits"`,
+		}},
+		{"Azure behind another host", environment{"API_FORMAT": "azure", "API_ENDPOINT": "https://a.example/openai/deployments/d", "API_KEY": "k"}, []string{
+			`"name":"azure","form":"openai-chat","endpoint":"https://a.example/openai/deployments/d?api-version=2024-10-21"`, `"header":"api-key"`,
+		}},
+		{"Gemini's key", environment{"API_FORMAT": "gemini", "API_KEY": "AIza"}, []string{`"header":"x-goog-api-key"`, `"endpoint":"https://generativelanguage.googleapis.com/v1beta"`}},
+		{"Vertex AI's key", environment{"API_FORMAT": "gemini", "API_ENDPOINT": "https://aiplatform.googleapis.com", "API_KEY": "AQ.x"}, []string{`"header":"x-goog-api-key"`, `"endpoint":"https://aiplatform.googleapis.com/v1/publishers/google"`}},
+		{"Vertex AI's token", environment{"API_FORMAT": "gemini", "API_ENDPOINT": "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1", "API_KEY": "ya29.x"}, []string{`"credential":{"name":"API_KEY","header":"authorization","prefix":"Bearer "}`}},
 		{"D33, no key for a server of one's own", environment{"API_ENDPOINT": "http://nas.local:11434/v1"}, []string{`"endpoint":"http://nas.local:11434/v1"}`}},
 	} {
 		s := readSettings(test.env.get, "")
@@ -57,7 +72,8 @@ func TestSettings(t *testing.T) {
 // allowed, and never what may be a key.
 func TestWrongSettings(t *testing.T) {
 	for _, test := range []struct{ name, value, want string }{
-		{"API_FORMAT", "telepathy", `API_FORMAT: got "telepathy", allowed: openai, anthropic, gemini`}, // D9
+		{"API_FORMAT", "telepathy", `API_FORMAT: got "telepathy", allowed: openai, openai-responses, azure, anthropic, gemini`}, // D9
+		{"API_FORMAT", "azure", `API_ENDPOINT: got nothing, allowed: the address of your Azure resource, such as https://RESOURCE.openai.azure.com`},
 		{"REQUEST_TIMEOUT", "abc", `REQUEST_TIMEOUT: got "abc", allowed: a number of seconds, at most 86400; 0 for no limit`},
 		{"REQUEST_TIMEOUT", "-1", `got "-1"`},
 		{"REQUEST_TIMEOUT", "NaN", `got "NaN"`},

@@ -449,7 +449,7 @@ func TestD8TrailingSlash(t *testing.T) {
 func TestD9UnknownFormat(t *testing.T) {
 	provider, endpoint := ownProvider(t)
 	env := map[string]string{"API_ENDPOINT": endpoint, "API_KEY": key, "API_FORMAT": "telepathy"}
-	failed(t, session(t, env, hello("1", "imitated", "")), "1", "invalid_request", "API_FORMAT", `telepathy`, "openai, anthropic")
+	failed(t, session(t, env, hello("1", "imitated", "")), "1", "invalid_request", "API_FORMAT", `telepathy`, "openai, openai-responses, azure, anthropic, gemini")
 	if asked := len(provider.Requests()); asked != 0 {
 		t.Errorf("the provider was asked %d times", asked)
 	}

@@ -181,7 +181,9 @@ func compareRequest(t *testing.T, r *recording, arguments map[string]any, change
 func askedOf(t *testing.T, r *recording, arguments []byte) (*core.Fetch, []provider.Adjustment) {
 	t.Helper()
 	to := row(r.form)
-	to.OpenAI = strings.HasPrefix(r.url, "https://api.openai.com/")
+	if strings.HasPrefix(r.url, "https://api.openai.com/") {
+		to.Traits = provider.Rows[0].Traits
+	}
 	path := map[form]string{openAIForm: "/chat/completions", anthropicForm: "/messages"}[r.form]
 	to.Endpoint = strings.Replace(r.url, path, "", 1)
 	id, engine := core.CallID(1), core.New()
