@@ -44,6 +44,9 @@ func TestSettings(t *testing.T) {
 		{"Azure's version", environment{"API_FORMAT": "azure", "API_ENDPOINT": "https://x.openai.azure.com/openai/deployments/d/chat/completions", "API_KEY": "k", "AZURE_OPENAI_API_VERSION": "2025-01-01-preview", "OPENAI_ORGANIZATION": "org-1"}, []string{
 			`"name":"azure","form":"openai-chat","endpoint":"https://x.openai.azure.com/openai/deployments/d?api-version=2025-01-01-preview","credential":{"name":"API_KEY","header":"api-key"},"traits"`,
 		}},
+		{"Azure's Responses", environment{"API_FORMAT": "openai-responses", "API_ENDPOINT": "https://x.openai.azure.com", "API_KEY": "k"}, []string{
+			`"name":"azure","form":"openai-responses","endpoint":"https://x.openai.azure.com/openai/v1","credential":{"name":"API_KEY","header":"api-key"},"traits"`,
+		}},
 		{"Azure behind another host", environment{"API_FORMAT": "azure", "API_ENDPOINT": "https://a.example/openai/deployments/d", "API_KEY": "k"}, []string{
 			`"name":"azure","form":"openai-chat","endpoint":"https://a.example/openai/deployments/d?api-version=2024-10-21"`, `"header":"api-key"`,
 		}},

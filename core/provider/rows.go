@@ -142,7 +142,8 @@ var Rows = []Row{
 // api.groq.com or localhost:11434.
 func RowAt(form, host string) (Row, bool) {
 	for _, row := range Rows {
-		if row.Name == "azure" && row.Form == form && isAzure(host) {
+		if row.Name == "azure" && strings.HasPrefix(form, "openai-") && isAzure(host) {
+			row.Form = form // it has both
 			return row, true
 		}
 		if row.Form == form && row.Endpoint != "" && hostOf(row.Endpoint) == host {

@@ -9,7 +9,7 @@ import (
 
 func TestReactor(t *testing.T) {
 	first, err := module.Reactor()
-	if err != nil || !bytes.HasPrefix(first, []byte("\x00asm\x01\x00\x00\x00")) || len(first) > 5<<20 {
+	if err != nil || !bytes.HasPrefix(first, []byte("\x00asm\x01\x00\x00\x00")) || len(first) > 6<<20 {
 		t.Fatalf("%d bytes, %v", len(first), err)
 	}
 	clear(first)
