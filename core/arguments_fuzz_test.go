@@ -2,6 +2,7 @@ package core_test
 
 import (
 	"bytes"
+	"cmp"
 	stdjson "encoding/json"
 	"errors"
 	"io"
@@ -26,6 +27,8 @@ func FuzzArguments(f *testing.F) {
 		`{"messages":[{"role":"system","content":"s"},{"role":"user","content":[{"type":"text","text":"\ud800"},"b"],"name":"n"},{"role":"assistant","content":"p "}],"model":"claude-haiku-4-5","top_p":1,"frequency_penalty":-2,"presence_penalty":0.1,"temperature":2}`,
 		`{"messages":{"role":"user","content":" "},"response_format":{"type":"json_schema","json_schema":{"name":"n","schema":{"type":"object","a":[1 , 2]}}},"model":"o3-mini"}`,
 		`{"messages":[{"role":"user","content":"x"},{"role":"user","content":"y"}],"response_format":"json_object","user":"u","stop":["\n","a","b","c","d"]}`,
+		`{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"r"}],"tools":[{"name":"f","parameters":{"type":"object"}}],"tool_choice":"required","parallel_tool_calls":false,"seed":1,"reasoning_effort":"high"}`,
+		`{"messages":[{"role":"system","content":"s"},{"role":"system","content":"t"},{"role":"user","content":"x"}],"model":"gpt-5.6","tools":[{"name":"f"}],"n":1,"logprobs":false,"top_logprobs":0}`,
 		`{"messages":"[{\"role\":\"user\",\"content\":\"x\"}]","model":"gpt-5","stop":["a"],"temperature":0.5,"max_tokens":"7"}`,
 	} {
 		for who := range uint8(3) {
@@ -70,10 +73,17 @@ func FuzzArguments(f *testing.F) {
 			return
 		}
 
-		sent := strictRequest(t, row.Form, fetch.Body)
+		var sent sentRequest
+		moved := strings.HasSuffix(fetch.URL, "/responses")
+		if !moved {
+			sent = strictRequest(t, row.Form, fetch.Body)
+		}
 		answer := `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}`
 		if row.Form == "anthropic" {
 			answer = `{"type":"message","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}`
+		}
+		if moved {
+			answer = `{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"a"}]}]}`
 		}
 		step(&core.Head{ID: fetch.ID, Status: 200})
 		step(&core.Chunk{ID: fetch.ID, Body: []byte(answer)})
@@ -88,6 +98,12 @@ func FuzzArguments(f *testing.F) {
 		}
 		if err := stdjson.Unmarshal(result.Body, &shown); err != nil {
 			t.Fatal(err)
+		}
+		if moved { // the form is held by its own tests
+			if adjusted := shown.StructuredContent.Gateway.Adjusted; !slices.ContainsFunc(adjusted, func(a provider.Adjustment) bool { return a.Parameter == "api" && a.Action == "moved" }) {
+				t.Fatalf("nobody is told that %s went to Responses: %v", raw, adjusted)
+			}
+			return
 		}
 		checkSent(t, raw, sent, shown.StructuredContent.Gateway.Adjusted)
 	})
@@ -117,8 +133,11 @@ func checkRefusal(t *testing.T, raw []byte, result *core.Result) {
 // asked are the arguments, as the manifest names them.
 var asked = []string{
 	"model", "messages", "temperature", "max_tokens", "stream", "top_p", "frequency_penalty", "presence_penalty", "stop",
-	"response_format",
+	"response_format", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs",
 }
+
+// unheld are arguments that are not looked for in what is sent.
+var unheld = []string{"extra_body", "dry_run"}
 
 // sentRequest is a request as a provider reads it that refuses what it does
 // not know.
@@ -138,34 +157,99 @@ type sentRequest struct {
 	StreamOptions       map[string]bool `json:"stream_options"`
 	ResponseFormat      *sentFormat     `json:"response_format"`
 	OutputConfig        *sentOutput     `json:"output_config"`
+	ReasoningEffort     string          `json:"reasoning_effort"`
+	Thinking            map[string]any
+	Tools               []sentTool
+	ToolChoice          stdjson.RawMessage `json:"tool_choice"`
+	ParallelToolCalls   *bool              `json:"parallel_tool_calls"`
+	Seed, N             *int64
+	Logprobs            *bool
+	TopLogprobs         *int64 `json:"top_logprobs"`
+}
+
+// sentTool is a tool of either form.
+type sentTool struct {
+	Type, Name, Description string
+	InputSchema             stdjson.RawMessage `json:"input_schema"`
+	Strict                  bool
+	Function                struct {
+		Name, Description string
+		Parameters        stdjson.RawMessage
+		Strict            *bool
+	}
 }
 
 type sentMessage struct {
 	Role, Name string
 	Content    sentContent
+	ToolCalls  []struct {
+		ID, Type string
+		Function struct{ Name, Arguments string }
+	} `json:"tool_calls"`
+	ToolCallID string `json:"tool_call_id"`
 }
 
-type sentText struct{ Type, Text string }
+// sentText is a part of either form.
+type sentText struct {
+	Type, Text string
+	ImageURL   struct{ URL, Detail string } `json:"image_url"`
+	Source     struct {
+		Type, Data, URL string
+		MediaType       string `json:"media_type"`
+	}
+	ID, Name     string
+	Input        stdjson.RawMessage
+	ToolUseID    string `json:"tool_use_id"`
+	Content      []sentText
+	CacheControl stdjson.RawMessage `json:"cache_control"`
+}
 
-// sentContent is a text or a list of parts.
+// sentContent is a text or a list of parts, each as a text. The roles are those
+// of parts that have their own: the results of tools.
 type sentContent struct {
-	texts []string
+	texts, roles []string
+	parts        int
+}
+
+func (c *sentContent) add(role, text string) {
+	c.texts, c.roles, c.parts = append(c.texts, text), append(c.roles, role), c.parts+1
 }
 
 func (c *sentContent) UnmarshalJSON(data []byte) error {
+	if string(data) == "null" {
+		return nil
+	}
 	if data[0] == '"' {
-		c.texts = make([]string, 1)
-		return stdjson.Unmarshal(data, &c.texts[0])
+		var text string
+		err := stdjson.Unmarshal(data, &text)
+		c.add("", text)
+		return err
 	}
 	var parts []sentText
 	if err := strictly(data, &parts); err != nil {
 		return err
 	}
 	for _, part := range parts {
-		if part.Type != "text" {
+		switch source := part.Source; part.Type {
+		case "text":
+			c.add("", part.Text)
+		case "image_url":
+			c.add("", "image "+part.ImageURL.URL)
+		case "image":
+			if source.Type == "base64" {
+				source.URL = "data:" + source.MediaType + ";base64," + source.Data
+			}
+			c.add("", "image "+source.URL)
+		case "tool_use":
+			c.add("", "call "+part.Name+" "+string(part.Input))
+		case "tool_result":
+			c.parts++ // of nothing, perhaps
+			for _, inner := range part.Content {
+				c.add("tool", inner.Text)
+			}
+		default:
 			return errors.New("a part of type " + part.Type)
 		}
-		c.texts = append(c.texts, part.Text)
 	}
 	if len(parts) == 0 {
 		return errors.New("no parts")
@@ -179,7 +263,8 @@ type sentFormat struct {
 }
 
 type sentOutput struct {
-	Format struct {
+	Effort string
+	Format *struct {
 		Type   string
 		Schema stdjson.RawMessage
 	}
@@ -208,10 +293,10 @@ func strictRequest(t *testing.T, form string, body []byte) (sent sentRequest) {
 	between := func(number *float64, lowest, highest float64) bool {
 		return number == nil || *number >= lowest && *number <= highest
 	}
-	roles, hottest, foreign := []string{"system", "developer", "user", "assistant"}, 2.0, []string{"system", "stop_sequences", "output_config"}
+	roles, hottest, foreign := []string{"system", "developer", "user", "assistant", "tool"}, 2.0, []string{"system", "stop_sequences", "output_config", "thinking"}
 	if form == "anthropic" {
 		roles, hottest = []string{"system", "user", "assistant"}, 1
-		foreign = []string{"stop", "response_format", "max_completion_tokens", "frequency_penalty", "presence_penalty", "stream_options"}
+		foreign = []string{"stop", "response_format", "max_completion_tokens", "frequency_penalty", "presence_penalty", "stream_options", "seed", "n", "logprobs", "top_logprobs", "reasoning_effort", "parallel_tool_calls"}
 	}
 	faulty := sent.Model == "" || len(sent.Messages) == 0 || sent.MaxTokens != nil && *sent.MaxTokens < 1 ||
 		!between(sent.Temperature, 0, hottest) || !between(sent.TopP, 0, 1) || !between(sent.FrequencyPenalty, -2, 2) || !between(sent.PresencePenalty, -2, 2) ||
@@ -222,6 +307,8 @@ func strictRequest(t *testing.T, form string, body []byte) (sent sentRequest) {
 	}
 	for _, message := range sent.Messages {
 		faulty = faulty || !slices.Contains(roles, message.Role)
+		faulty = faulty || message.Role == "tool" && message.ToolCallID == "" ||
+			message.Role != "assistant" && message.Content.parts == 0 || len(message.ToolCalls)+message.Content.parts == 0
 		for _, text := range message.Content.texts {
 			faulty = faulty || form == "anthropic" && strings.TrimSpace(text) == ""
 		}
@@ -238,7 +325,7 @@ func strictRequest(t *testing.T, form string, body []byte) (sent sentRequest) {
 func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.Adjustment) {
 	listed := func(name string) bool {
 		return slices.ContainsFunc(adjusted, func(a provider.Adjustment) bool {
-			return a.Parameter == name && a.Reason != "" && slices.Contains([]string{"renamed", "clamped", "dropped"}, a.Action)
+			return a.Parameter == name && a.Reason != "" && slices.Contains([]string{"renamed", "clamped", "dropped", "moved", "added"}, a.Action)
 		})
 	}
 	if twice(raw) {
@@ -252,7 +339,7 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 		}
 	}
 	for name := range given {
-		if !slices.Contains(asked, name) {
+		if !slices.Contains(asked, name) && !slices.Contains(unheld, name) {
 			t.Fatalf("%q was accepted of %s", name, raw)
 		}
 	}
@@ -287,10 +374,55 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 	if most, ok := given["max_tokens"]; ok && most != nil {
 		number("max_tokens", float(sent.MaxTokens), float(sent.MaxCompletionTokens))
 	}
+	number("seed", float(sent.Seed))
+	if n := numberOf(given["n"]); n != 1 || sent.N != nil { // 1 is the same as none
+		number("n", float(sent.N))
+	}
+	if isTrue(given["logprobs"]) && (sent.Logprobs == nil || !*sent.Logprobs) && !listed("logprobs") {
+		t.Fatalf("logprobs were not asked for of %s, adjusted %v", raw, adjusted)
+	}
+	if numberOf(given["top_logprobs"]) > 0 {
+		number("top_logprobs", float(sent.TopLogprobs))
+	}
+	effort, _ := given["reasoning_effort"].(string)
+	reached := sent.ReasoningEffort
+	if sent.OutputConfig != nil {
+		reached = sent.OutputConfig.Effort
+	}
+	if !strings.EqualFold(effort, reached) && !listed("reasoning_effort") && !(effort == "none" && sent.Thinking["type"] == "disabled") {
+		t.Fatalf("the effort %q of %s was sent as %q, adjusted %v", effort, raw, reached, adjusted)
+	}
+	var tools, called []string
+	if list := unquoted(given["tools"]); list != nil {
+		all, ok := list.([]any)
+		if !ok {
+			all = []any{list}
+		}
+		for _, element := range all {
+			tool, _ := unquoted(element).(map[string]any)
+			if function, ok := unquoted(tool["function"]).(map[string]any); ok {
+				tool = function
+			}
+			tools = append(tools, stringOf(tool["name"]))
+		}
+	}
+	for _, tool := range sent.Tools {
+		called = append(called, tool.Name+tool.Function.Name)
+	}
+	if !slices.Equal(tools, called) && !listed("tools") {
+		t.Fatalf("the tools %q of %s were sent as %q, adjusted %v", tools, raw, called, adjusted)
+	}
+	if given["tool_choice"] != nil && sent.ToolChoice == nil && !listed("tool_choice") {
+		t.Fatalf("tool_choice of %s was not sent, adjusted %v", raw, adjusted)
+	}
+	if one := given["parallel_tool_calls"]; one != nil && !isTrue(one) && sent.ParallelToolCalls == nil &&
+		!bytes.Contains(sent.ToolChoice, []byte(`"disable_parallel_tool_use":true`)) && !listed("parallel_tool_calls") {
+		t.Fatalf("parallel_tool_calls of %s was not sent, adjusted %v", raw, adjusted)
+	}
 	if model, _ := given["model"].(string); strings.TrimSpace(model) != "" && strings.TrimSpace(model) != sent.Model {
 		t.Fatalf("%q was asked, not %q", sent.Model, model)
 	}
-	if stream := given["stream"]; stream != nil && (stream == true || strings.EqualFold("true", stringOf(stream))) != sent.Stream {
+	if stream := given["stream"]; stream != nil && isTrue(stream) != sent.Stream {
 		t.Fatalf("stream is %v in %s", sent.Stream, raw)
 	}
 
@@ -306,7 +438,7 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 	if !slices.Equal(stops, append(slices.Clone(sent.Stop), sent.StopSequences...)) && !listed("stop") {
 		t.Fatalf("the stops %q of %s were sent as %q and %q", stops, raw, sent.Stop, sent.StopSequences)
 	}
-	if format := given["response_format"]; format != nil && sent.ResponseFormat == nil && sent.OutputConfig == nil && !listed("response_format") {
+	if format := given["response_format"]; format != nil && sent.ResponseFormat == nil && (sent.OutputConfig == nil || sent.OutputConfig.Format == nil) && !listed("response_format") {
 		kind := stringOf(format)
 		if object, ok := unquoted(format).(map[string]any); ok {
 			kind = stringOf(object["type"])
@@ -329,8 +461,17 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 			t.Fatalf("the message %v was accepted", element)
 		}
 		named = named || message["name"] != nil && message["name"] != ""
+		calls, _ := unquoted(message["tool_calls"]).([]any)
 		for _, text := range texts(message["content"]) {
-			want = append(want, [2]string{stringOf(message["role"]), text})
+			if text != "" || len(calls) == 0 { // who calls need not say anything
+				want = append(want, [2]string{stringOf(message["role"]), text})
+			}
+		}
+		for _, call := range calls {
+			call, _ := call.(map[string]any)
+			function, _ := call["function"].(map[string]any)
+			arguments, _ := stdjson.Marshal(unquoted(function["arguments"]))
+			want = append(want, [2]string{stringOf(message["role"]), "call " + stringOf(function["name"]) + " " + string(arguments)})
 		}
 	}
 	names := false
@@ -339,9 +480,15 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 	}
 	for _, message := range sent.Messages {
 		names = names || message.Name != ""
-		for _, text := range message.Content.texts {
-			got = append(got, [2]string{message.Role, text})
+		for i, text := range message.Content.texts {
+			got = append(got, [2]string{cmp.Or(message.Content.roles[i], message.Role), text})
 		}
+		for _, call := range message.ToolCalls {
+			got = append(got, [2]string{message.Role, "call " + call.Function.Name + " " + call.Function.Arguments})
+		}
+	}
+	if listed("messages") {
+		want, got = led(want), led(got)
 	}
 	if named && !names && !listed("messages[].name") {
 		t.Fatalf("the names of %s were not sent", raw)
@@ -367,6 +514,28 @@ func sameButDeveloper(want, got [][2]string) bool {
 	})
 }
 
+// led is a conversation with the system's first texts as one.
+func led(list [][2]string) [][2]string {
+	text := ""
+	for len(list) > 0 && (list[0][0] == "system" || list[0][0] == "developer") {
+		text += strings.ReplaceAll(list[0][1], "\n", "")
+		list = list[1:]
+	}
+	return append([][2]string{{"system", text}}, list...)
+}
+
+func isTrue(value any) bool { return value == true || strings.EqualFold("true", stringOf(value)) }
+
+// numberOf is a number, also in a string; else 0.
+func numberOf(value any) (number float64) {
+	if text, ok := value.(string); ok {
+		_ = stdjson.Unmarshal([]byte(strings.TrimSpace(text)), &number)
+		return number
+	}
+	number, _ = value.(float64)
+	return number
+}
+
 // unquoted is what a string holds as JSON, where that is an object or a list.
 func unquoted(value any) any {
 	var inner any
@@ -390,6 +559,10 @@ func texts(value any) (texts []string) {
 		case string:
 			texts = append(texts, element)
 		case map[string]any:
+			if image, ok := element["image_url"].(map[string]any); ok {
+				texts = append(texts, "image "+stringOf(image["url"]))
+				continue
+			}
 			texts = append(texts, stringOf(element["text"]))
 		}
 	}

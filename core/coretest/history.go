@@ -433,17 +433,8 @@ func Arguments(b *Bytes) []byte {
 			to = append(to, Pick(b, models)...)
 		case name == "messages":
 			to = b.messages(to)
-		case name == "stream":
-			to = append(to, Pick(b, []string{"true", `"true"`, "false", "null"})...)
-		case name == "stop":
-			to = append(to, Pick(b, []string{`"a"`, `["a"," "]`, `"[\"a\",\"b\"]"`, `[]`, `""`, `["\ud800"]`, `["\n","<"]`, "null"})...)
-		case name == "response_format":
-			to = append(to, Pick(b, []string{
-				`"text"`, `"json_object"`, `{"type":"json_object"}`, `{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{"type":"object","properties":{"a":{"type":"object"}}}}}`,
-				`"{\"type\":\"text\"}"`, `{"type":"json_schema","json_schema":"{\"schema\":{}}"}`, `{"type":"text","a":1}`, "null",
-			})...)
-		case name == "max_tokens":
-			to = append(to, Pick(b, []string{"1", "1e3", `"7"`, "100000000", "9007199254740991", "null", "4096.0"})...)
+		case argumentValues[name] != nil:
+			to = append(to, Pick(b, argumentValues[name])...)
 		default:
 			to = append(to, Pick(b, []string{"0", "1", "0.1", "1e-7", "-0", `"0.5"`, `" 1 "`, "null", "1e-400", "0.30000000000000004"})...)
 		}
@@ -453,12 +444,34 @@ func Arguments(b *Bytes) []byte {
 
 var argumentNames = []string{
 	"model", "temperature", "max_tokens", "stream", "top_p", "frequency_penalty", "presence_penalty", "stop",
-	"response_format",
+	"response_format", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs",
+}
+
+// argumentValues are values of arguments that are no numbers.
+var argumentValues = map[string][]string{
+	"stream": {"true", `"true"`, "false", "null"},
+	"stop":   {`"a"`, `["a"," "]`, `"[\"a\",\"b\"]"`, `[]`, `""`, `["\ud800"]`, `["\n","<"]`, "null"},
+	"response_format": {
+		`"text"`, `"json_object"`, `{"type":"json_object"}`, `{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{"type":"object","properties":{"a":{"type":"object"}}}}}`,
+		`"{\"type\":\"text\"}"`, `{"type":"json_schema","json_schema":"{\"schema\":{}}"}`, `{"type":"text","a":1}`, "null",
+	},
+	"max_tokens":       {"1", "1e3", `"7"`, "100000000", "9007199254740991", "null", "4096.0"},
+	"reasoning_effort": {`"none"`, `"minimal"`, `"low"`, `"high"`, `"max"`, `"much"`, "null"},
+	"tools": {
+		`[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{},"a":{"type":"string"}}}}}]`,
+		`[{"name":"f"}]`, `"[{\"name\":\"f\",\"strict\":true,\"parameters\":{\"type\":\"object\"}}]"`, `[{"name":"f"},{"name":"g"}]`, `[{"name":"f"},{"name":"f"}]`, `[]`, "null",
+	},
+	"tool_choice":         {`"auto"`, `"none"`, `"required"`, `{"type":"function","function":{"name":"f"}}`, "null"},
+	"parallel_tool_calls": {"true", "false", `"false"`, "null"},
+	"seed":                {"0", "-1", `"7"`, "9007199254740991", "null"},
+	"n":                   {"1", "2", "null"},
+	"logprobs":            {"true", "false", "null"},
+	"top_logprobs":        {"0", "3", "null"},
 }
 
 var models = []string{
 	`"gpt-4o-mini"`, `"o3-mini"`, `"gpt-5"`, `"gpt-5.1"`, `"gpt-4o-search-preview"`, `"claude-haiku-4-5"`, `"claude-opus-4-8"`,
-	`"claude-sonnet-5"`, `"claude-3-haiku-20240307"`, `"glm-5"`, `""`, `null`, `"é\ud800<"`,
+	`"gpt-5-pro"`, `"gpt-5.6"`, `"claude-sonnet-5"`, `"claude-3-haiku-20240307"`, `"glm-5"`, `""`, `null`, `"é\ud800<"`,
 }
 
 func (b *Bytes) messages(to []byte) []byte {
@@ -467,11 +480,19 @@ func (b *Bytes) messages(to []byte) []byte {
 	}
 	to = append(to, '[')
 	for n := b.Number(4); n >= 0; n-- {
+		if b.Number(16) == 15 {
+			to = append(append(append(to, `{"role":"assistant","content":`...), Pick(b, []string{"null", `"t"`, `""`})...),
+				`,"tool_calls":[{"id":"c.1","type":"function","function":{"name":"f","arguments":"{\"a\":1}"}}]},{"role":"tool","tool_call_id":"c.1","content":`...)
+			to = append(append(to, Pick(b, []string{`"r"`, `[{"type":"text","text":"r"}]`, `" "`})...), "},"...)
+		}
 		to = append(append(to, `{"role":`...), Pick(b, []string{`"user"`, `"user"`, `"user"`, `"assistant"`, `"system"`, `"developer"`})...)
 		to = append(to, `,"content":`...)
 		switch b.Number(32) {
 		case 31:
 			to = b.value(to, 1)
+		case 28:
+			to = append(append(to, `[{"type":"text","text":"i"},{"type":"image_url","image_url":{"url":`...), Pick(b, []string{`"https://a.example/b.png"`, `"data:image/png;base64,AAAA"`})...)
+			to = append(to, `}}]`...)
 		case 30, 29:
 			to = append(append(append(to, `[{"type":"text","text":`...), Pick(b, texts)...), `},"b"]`...)
 		default:

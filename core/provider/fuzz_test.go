@@ -5,6 +5,7 @@ import (
 	"io"
 	"net/url"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 	"testing/iotest"
@@ -105,20 +106,19 @@ func FuzzEventStream(f *testing.F) {
 }
 
 // FuzzEndpoint: what is taken as an endpoint is one, is taken again as it is,
-// and has the host and the query that were pasted.
+// and has the host and the query that were pasted. Of Azure and Vertex AI other
+// tests say more.
 func FuzzEndpoint(f *testing.F) {
 	for _, pasted := range []string{
 		" https://API.OpenAI.com/v1/chat/completions/ ", "http://[::1]:8080/v1#x", "https://x.example/a%2Fb/v1/messages?api-version=1&a=/models",
 		"https://x.example//models/chat/completions//", "http://x.example?", "https://n:p@x.example", "HTTP://ÄÖ.example/%C3%A4", "http://x.example/%3Fa%23b",
 	} {
-		f.Add(pasted, true)
-		f.Add(pasted, false)
-	}
-	f.Fuzz(func(t *testing.T, pasted string, isAnthropic bool) {
-		form := "openai-chat"
-		if isAnthropic {
-			form = "anthropic"
+		for form := range uint8(4) {
+			f.Add(pasted, form)
 		}
+	}
+	f.Fuzz(func(t *testing.T, pasted string, which uint8) {
+		form := []string{"openai-chat", "anthropic", "openai-responses", "gemini"}[which%4]
 		endpoint, ok := Endpoint(form, pasted)
 		if !ok {
 			if endpoint != "" {
@@ -133,18 +133,24 @@ func FuzzEndpoint(f *testing.F) {
 		if err != nil {
 			t.Fatalf("%q is no URL: %v", pasted, err)
 		}
-		if given.Scheme == "https" {
-			given.Host = strings.TrimSuffix(given.Host, ":443")
+		query, ends := given.RawQuery, []string{"", "/v1"}
+		switch _, known := RowAt(form, strings.ToLower(given.Host)); {
+		case isAzure(strings.ToLower(given.Host)) || strings.Contains(given.Path, "/projects/") || strings.HasSuffix(strings.ToLower(given.Host), vertexHost):
+			return
+		case form == "gemini":
+			query, ends = without(query, "alt"), []string{"", "/v1beta"}
+		case known:
+			return
 		}
 		row := &Row{Endpoint: endpoint}
 		called, err := url.Parse(row.at("/call"))
 		if err != nil || called.Scheme != given.Scheme || !strings.EqualFold(called.Host, given.Host) || called.User != nil ||
-			called.RawQuery != given.RawQuery || called.Fragment != "" || !strings.HasSuffix(called.EscapedPath(), "/call") {
+			called.RawQuery != query || called.Fragment != "" || !strings.HasSuffix(called.EscapedPath(), "/call") {
 			t.Fatalf("%q is called at %q, %v", pasted, row.at("/call"), err)
 		}
 		// The path is what was pasted, as it was written, less an end or with a version.
 		path := strings.TrimSuffix(called.EscapedPath(), "/call")
-		if !strings.HasPrefix(given.EscapedPath(), path) && !strings.HasPrefix(given.EscapedPath(), strings.TrimSuffix(path, "/v1")) && path != barePaths[called.Host] {
+		if !slices.ContainsFunc(ends, func(end string) bool { return strings.HasPrefix(given.EscapedPath(), strings.TrimSuffix(path, end)) }) {
 			t.Fatalf("%q is called at the path %q", pasted, path)
 		}
 	})
