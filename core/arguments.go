@@ -99,10 +99,7 @@ func (a *arguments) text(name string) string {
 	if !ok {
 		return ""
 	}
-	if value.Type != json.String {
-		a.fault(name, given(value), "a string")
-	}
-	return value.String()
+	return a.string(name, value)
 }
 
 // number reads a number from lowest to highest, be it in quotes.

@@ -304,16 +304,11 @@ func (a *arguments) jsonSchema(object json.Value) json.RawMessage {
 			}
 		}
 	})
-	if name.Exists() && (name.Type != json.String || !isSchemaName(name.String())) {
+	if name.Exists() && (name.Type != json.String || !isName(name.String())) {
 		a.fault(path+".name", given(name), "a string of 1 to 64 letters of a-z, A-Z, digits, _ and -")
 	}
 	if !schema.IsObject() {
 		a.fault(path+".schema", given(schema), "a JSON schema, an object")
 	}
 	return json.Compact([]byte(object.Raw))
-}
-
-func isSchemaName(name string) bool {
-	const letters = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
-	return name != "" && len(name) <= 64 && strings.Trim(name, letters) == ""
 }

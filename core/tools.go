@@ -36,7 +36,7 @@ func (a *arguments) tools() []provider.Tool {
 			}
 		})
 		switch {
-		case !isFunctionName(tool.Name):
+		case !isName(tool.Name):
 			a.fault(path+".function.name", strconv.Quote(shorten(tool.Name)), "1 to 64 letters, digits, _ and -")
 		case named[tool.Name]:
 			a.fault(path+".function.name", strconv.Quote(tool.Name)+" a second time", "a name of its own for each tool")
@@ -67,8 +67,8 @@ func (a *arguments) toolField(tool *provider.Tool, path, name string, value json
 	}
 }
 
-// isFunctionName knows the names that every provider takes.
-func isFunctionName(name string) bool {
+// isName knows the names of functions and schemas that every provider takes.
+func isName(name string) bool {
 	if name == "" || len(name) > 64 {
 		return false
 	}

@@ -275,13 +275,13 @@ const restAfter = 3 * time.Second
 // rest has HostConfig.Idle called when no call comes for a while. The host is
 // locked.
 func (h *Host) rest() {
-	if h.config.Idle == nil || h.closed || slices.ContainsFunc(h.slots, func(s *slot) bool { return s.load > 0 }) {
+	if h.config.Idle == nil || h.closed || h.busy() {
 		return
 	}
 	if h.resting == nil {
 		h.resting = time.AfterFunc(restAfter, func() {
 			h.mu.Lock()
-			busy := slices.ContainsFunc(h.slots, func(s *slot) bool { return s.load > 0 })
+			busy := h.busy()
 			h.mu.Unlock()
 			if !busy {
 				h.config.Idle()
@@ -290,6 +290,11 @@ func (h *Host) rest() {
 		return
 	}
 	h.resting.Reset(restAfter)
+}
+
+// busy reports whether a slot that takes calls has one. The host is locked.
+func (h *Host) busy() bool {
+	return slices.ContainsFunc(h.slots, func(s *slot) bool { return s.load > 0 })
 }
 
 // retire keeps new calls from a slot.
