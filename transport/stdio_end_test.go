@@ -140,11 +140,14 @@ func TestClientThatDoesNotRead(t *testing.T) {
 	t.Parallel() // it mostly waits
 	released := make(chan struct{})
 	defer close(released)
-	canceled := make(chan struct{})
+	begun, canceled := make(chan struct{}), make(chan struct{})
 	machine := script(func(event core.Event) ([]core.Effect, error) {
-		if cancel, ok := event.(*core.Cancel); ok {
+		switch event := event.(type) {
+		case *core.Call:
+			close(begun)
+		case *core.Cancel:
 			close(canceled)
-			return []core.Effect{answered(cancel.ID, "")}, nil
+			return []core.Effect{answered(event.ID, "")}, nil
 		}
 		return nil, nil
 	})
@@ -157,6 +160,7 @@ func TestClientThatDoesNotRead(t *testing.T) {
 		}
 	}
 	say(callLine("1", "wait", "{}", ""))
+	<-begun // a call that is canceled before never reaches the machine
 	for range 120 {
 		say(`{"jsonrpc":"2.0","id":2,"method":"tools/list"}`)
 	}
