@@ -21,8 +21,38 @@ type Config struct {
 	// top_p; 0 counts. DefaultMaxTokens stands where it says nothing.
 	DefaultTemperature *float64 `json:"default_temperature,omitempty"`
 	DefaultMaxTokens   *int64   `json:"default_max_tokens,omitempty"`
-	// Providers can be asked. The first is asked where nothing else decides.
+	// Providers can be asked. In doubt about a name, the first that has it is.
 	Providers []provider.Row `json:"providers"`
+	// Models are what the user says of models; Lists what their providers say,
+	// as the host keeps it. The user's word goes before theirs.
+	Models []provider.Model `json:"models,omitempty"`
+	Lists  []List           `json:"lists,omitempty"`
+	// Aliases are the user's names for models, Fallbacks what is asked where one
+	// fails. Both may name aliases; none leads back to itself.
+	Aliases   []Alias `json:"aliases,omitempty"`
+	Fallbacks []Alias `json:"fallbacks,omitempty"`
+	// FallbackOn are kinds of failure at which the next model is asked, beside
+	// those at which it always is.
+	FallbackOn []provider.Kind `json:"fallback_on,omitempty"`
+	// Allow and Deny are patterns of PROVIDER/MODEL, or of a model's id alone; *
+	// stands for anything. No Allow allows all; Deny goes before it.
+	Allow []string `json:"allow,omitempty"`
+	Deny  []string `json:"deny,omitempty"`
+	// Tools are those that are offered; none means all.
+	Tools []string `json:"tools,omitempty"`
+}
+
+// List is a provider's list of models as it was read at a time.
+type List struct {
+	Provider string           `json:"provider"`
+	AtMS     int64            `json:"at_ms"` // Unix milliseconds
+	Models   []provider.Model `json:"models"`
+}
+
+// Alias is a name for models, in the order in which they are to be asked.
+type Alias struct {
+	Name   string   `json:"name"`
+	Models []string `json:"models"`
 }
 
 // legible is a copy with every text as a frame brings it.

@@ -30,6 +30,9 @@ type Row struct {
 	Endpoint string `json:"endpoint"`
 	// Credential says which secret goes where. The core never sees a secret.
 	Credential Credential `json:"credential,omitzero"`
+	// Families are how the ids of the provider's own models begin, such as
+	// "gpt-": a name that no list has is asked of the provider of its family.
+	Families []string `json:"families,omitempty"`
 	// Traits are how the server differs from others of its form.
 	Traits []Trait `json:"traits,omitempty"`
 	// Header is what the user wants sent with every request.

@@ -60,6 +60,8 @@ const (
 	ReasoningBack Trait = "reasoning_back"
 	// ReasoningFieldBack: the same under the name reasoning.
 	ReasoningFieldBack Trait = "reasoning_field_back"
+	// VendorNames: ids of models are VENDOR/MODEL, of all vendors.
+	VendorNames Trait = "vendor_names"
 	// ReasoningDetailsBack: reasoning_details go back with the assistant's messages.
 	ReasoningDetailsBack Trait = "reasoning_details_back"
 )
@@ -78,7 +80,7 @@ func bearer(name string) Credential {
 // Sources: the vendors' API pages, and recordings where one is named.
 var Rows = []Row{
 	{
-		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
+		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Families: []string{"gpt-", "chatgpt-", "o1", "o3", "o4"}, Credential: bearer("OPENAI_API_KEY"),
 		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields},
 	},
 	{
@@ -93,15 +95,15 @@ var Rows = []Row{
 	},
 	{
 		Name: "anthropic", Form: "anthropic", Endpoint: "https://api.anthropic.com/v1",
-		Credential: Credential{Name: "ANTHROPIC_API_KEY", Header: "x-api-key"},
+		Families: []string{"claude-"}, Credential: Credential{Name: "ANTHROPIC_API_KEY", Header: "x-api-key"},
 	},
 	{
 		Name: "gemini", Form: "gemini", Endpoint: "https://generativelanguage.googleapis.com/v1beta",
-		Credential: Credential{Name: "GEMINI_API_KEY", Header: "x-goog-api-key"},
+		Families: []string{"gemini-", "gemma-"}, Credential: Credential{Name: "GEMINI_API_KEY", Header: "x-goog-api-key"},
 	},
 	{
 		Name: "openrouter", Form: "openai-chat", Endpoint: "https://openrouter.ai/api/v1", Credential: bearer("OPENROUTER_API_KEY"),
-		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack},
+		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, VendorNames},
 	},
 	{
 		Name: "groq", Form: "openai-chat", Endpoint: "https://api.groq.com/openai/v1", Credential: bearer("GROQ_API_KEY"),
@@ -109,28 +111,28 @@ var Rows = []Row{
 	},
 	{
 		// 422 for any field that it does not know; ids: gptel#1203.
-		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Credential: bearer("MISTRAL_API_KEY"),
+		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Families: []string{"mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"}, Credential: bearer("MISTRAL_API_KEY"),
 		Traits: []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, PrefixMark, DocumentURLPart},
 	},
 	{
 		// "unknown variant `image_url`, expected `text`"; the reasoning of calls
 		// has to come back.
-		Name: "deepseek", Form: "openai-chat", Endpoint: "https://api.deepseek.com", Credential: bearer("DEEPSEEK_API_KEY"),
+		Name: "deepseek", Form: "openai-chat", Endpoint: "https://api.deepseek.com", Families: []string{"deepseek-"}, Credential: bearer("DEEPSEEK_API_KEY"),
 		Traits: []Trait{TextOnly, NoSchema, ThinkingSwitch, ReasoningBack},
 	},
 	{
-		Name: "xai", Form: "openai-chat", Endpoint: "https://api.x.ai/v1", Credential: bearer("XAI_API_KEY"),
+		Name: "xai", Form: "openai-chat", Endpoint: "https://api.x.ai/v1", Families: []string{"grok-"}, Credential: bearer("XAI_API_KEY"),
 		Traits: []Trait{MaxCompletionTokens},
 	},
 	{Name: "together", Form: "openai-chat", Endpoint: "https://api.together.xyz/v1", Credential: bearer("TOGETHER_API_KEY")},
 	{Name: "fireworks", Form: "openai-chat", Endpoint: "https://api.fireworks.ai/inference/v1", Credential: bearer("FIREWORKS_API_KEY")},
 	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: bearer("CEREBRAS_API_KEY"), Traits: []Trait{ReasoningFieldBack}},
-	{Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Credential: bearer("PERPLEXITY_API_KEY")},
-	{Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Credential: bearer("MOONSHOT_API_KEY"), Traits: []Trait{ReasoningBack, NoRequired}},
-	{Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Credential: bearer("ZAI_API_KEY"), Traits: []Trait{ReasoningBack}},
-	{Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Credential: bearer("DASHSCOPE_API_KEY")},
+	{Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Families: []string{"sonar"}, Credential: bearer("PERPLEXITY_API_KEY")},
+	{Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Families: []string{"kimi-", "moonshot-"}, Credential: bearer("MOONSHOT_API_KEY"), Traits: []Trait{ReasoningBack, NoRequired}},
+	{Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Families: []string{"glm-"}, Credential: bearer("ZAI_API_KEY"), Traits: []Trait{ReasoningBack}},
+	{Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Families: []string{"qwen"}, Credential: bearer("DASHSCOPE_API_KEY")},
 	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: bearer("HF_TOKEN")},
-	{Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Credential: bearer("COHERE_API_KEY")},
+	{Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Families: []string{"command-"}, Credential: bearer("COHERE_API_KEY")},
 	{Name: "github", Form: "openai-chat", Endpoint: "https://models.github.ai/inference", Credential: bearer("GITHUB_TOKEN")},
 	{Name: "ollama", Form: "openai-chat", Endpoint: "http://localhost:11434/v1", Traits: []Trait{ToolImages, OneChoice, DataURLs, ReasoningFieldBack}},
 	{Name: "vllm", Form: "openai-chat", Endpoint: "http://localhost:8000/v1", Traits: []Trait{ReasoningFieldBack}},
