@@ -8,11 +8,15 @@ import (
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
-// call is one tool call in flight: a coroutine and what it waits for.
+// call is one tool call in flight: a coroutine and what it waits for. A call that
+// does several things at once has children, each a coroutine of its own, which
+// share its ID, its fetches' numbers and its end.
 type call struct {
-	engine  *Engine
-	id      ID
-	config  *Config
+	engine    *Engine
+	id        ID
+	config    *Config
+	catalogue *catalogue
+	parent    *call // nil: this is the call itself
 	seed    uint64
 	deltas  bool  // the host wants the text as it comes
 	timeout int64 // milliseconds; 0: none
@@ -23,17 +27,23 @@ type call struct {
 	yield    func(struct{}) bool
 	event    Event // that woke it
 	canceled bool
-	ended    bool // the Result is out
+	ended    bool // the Result is out, or the child is done
+	children int  // that are not done
+	gathers  bool // it is parked until they are
 
-	last    uint32 // the number of the latest fetch or timer
-	waits   []wait // in the order of their numbers
+	last    uint32 // the number of the latest fetch or timer; of the call itself
+	waits   []wait // in the order of their numbers; of the call itself
 	spoke   bool   // text of the answer has left the gateway
 	reached []attempt
+	lists   []List // that were read, for the host to keep
+	bound   ID    // a timer: what is done now may take no longer; 0: none
+	bounded int64 // for how long, in milliseconds
 }
 
 // wait is a fetch or timer that the host has not ended.
 type wait struct {
 	id    ID
+	owner *call
 	timer bool
 	head  bool // the Head came
 }
@@ -68,7 +78,11 @@ func (c *call) run(main func()) {
 				}
 				c.engine.emit(&Log{ID: c.id, Text: text})
 			}
-			if !c.ended {
+			switch {
+			case c.parent != nil:
+				c.ended = true
+				c.parent.children--
+			case !c.ended:
 				c.fail(&provider.Error{Kind: provider.Internal, Message: "the gateway failed inside; this is a fault of its own"}, nil)
 			}
 		}()
@@ -99,18 +113,58 @@ func (c *call) park() Event {
 // errCanceled ends whatever a canceled call was doing.
 var errCanceled = &provider.Error{Kind: provider.Canceled, Message: "the client canceled the call"}
 
+// root is the call itself.
+func (c *call) root() *call {
+	for c.parent != nil {
+		c = c.parent
+	}
+	return c
+}
+
+// gather runs some mains at once, each in a child, and returns when all are
+// done. Where the call is canceled, so is each of them.
+func (c *call) gather(mains []func(child *call)) {
+	children := make([]*call, len(mains))
+	for i, main := range mains {
+		child := &call{
+			engine: c.engine, id: c.id, config: c.config, catalogue: c.catalogue, parent: c,
+			seed: chance(c.seed, i), timeout: c.timeout, began: c.began, canceled: c.canceled,
+		}
+		children[i] = child
+		c.children++
+		child.run(func() { main(child) })
+		child.resume()
+	}
+	for c.children > 0 {
+		c.gathers = true
+		c.park()
+		c.gathers = false
+		if !c.canceled {
+			continue
+		}
+		for _, child := range children {
+			if !child.ended {
+				child.canceled = true
+				child.resume() // a canceled call does not park again
+			}
+		}
+	}
+}
+
 // open numbers a new fetch or timer.
 func (c *call) open(timer bool) ID {
-	c.last++
-	id := c.id | ID(c.last)
-	c.waits = append(c.waits, wait{id: id, timer: timer})
+	root := c.root()
+	root.last++
+	id := c.id | ID(root.last)
+	root.waits = append(root.waits, wait{id: id, owner: c, timer: timer})
 	return id
 }
 
 func (c *call) waiting(id ID) *wait {
-	for i := range c.waits {
-		if c.waits[i].id == id {
-			return &c.waits[i]
+	root := c.root()
+	for i := range root.waits {
+		if root.waits[i].id == id {
+			return &root.waits[i]
 		}
 	}
 	return nil
@@ -118,9 +172,10 @@ func (c *call) waiting(id ID) *wait {
 
 // closed forgets a fetch or timer that is over.
 func (c *call) closed(id ID) {
-	for i := range c.waits {
-		if c.waits[i].id == id {
-			c.waits = append(c.waits[:i], c.waits[i+1:]...)
+	root := c.root()
+	for i := range root.waits {
+		if root.waits[i].id == id {
+			root.waits = append(root.waits[:i], root.waits[i+1:]...)
 			return
 		}
 	}
@@ -132,6 +187,17 @@ func (c *call) abort(id ID) {
 		c.engine.emit(&Abort{ID: id})
 		c.closed(id)
 	}
+}
+
+// abandon ends all that a child has open.
+func (c *call) abandon() {
+	root := c.root()
+	for i := len(root.waits) - 1; i >= 0; i-- {
+		if root.waits[i].owner == c {
+			c.abort(root.waits[i].id)
+		}
+	}
+	c.bound = 0
 }
 
 // fetch asks for an exchange and waits for the head of its reply, whose body
@@ -149,8 +215,34 @@ func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
 	case *Fail:
 		c.closed(effect.ID)
 		return nil, failed(event)
+	case *Fire:
+		c.abort(effect.ID)
+		return nil, c.late()
 	}
 	return nil, errCanceled
+}
+
+// within bounds an exchange that begins now: after ms the wait for its head or
+// its reply ends with kind timeout. The bound is taken away by the function that it
+// returns, and by text that leaves, since then there is something to wait for.
+func (c *call) within(ms int64) (lift func()) {
+	c.bound, c.bounded = c.open(true), ms
+	c.engine.emit(&Timer{ID: c.bound, AfterMS: ms})
+	return c.lift
+}
+
+func (c *call) lift() {
+	if c.bound != 0 {
+		c.abort(c.bound)
+		c.bound = 0
+	}
+}
+
+// late is the error for what took longer than its bound.
+func (c *call) late() *provider.Error {
+	c.closed(c.bound)
+	c.bound = 0
+	return &provider.Error{Kind: provider.Timeout, Message: "no complete answer within " + seconds(c.bounded)}
 }
 
 // body is the body of a reply, as it comes.
@@ -172,6 +264,8 @@ func (b *body) Read(p []byte) (int, error) {
 		case *Fail:
 			b.call.closed(b.id)
 			b.err = failed(event)
+		case *Fire:
+			b.err = b.call.late()
 		default:
 			b.err = errCanceled
 		}
@@ -205,6 +299,7 @@ func (c *call) sleep(ms int64) bool {
 
 // delta hands on a piece of the answer's text.
 func (c *call) delta(text string) {
+	c.lift()
 	if c.deltas {
 		c.spoke = true
 		c.engine.emit(&Delta{ID: c.id, Text: text})
@@ -217,7 +312,7 @@ func (c *call) end(kind provider.Kind, body []byte) {
 		c.abort(c.waits[0].id)
 	}
 	c.ended = true
-	c.engine.emit(&Result{ID: c.id, Kind: kind, Body: body})
+	c.engine.emit(&Result{ID: c.id, Kind: kind, Lists: c.lists, Body: body})
 }
 
 // since is the time from a moment to now, in milliseconds. A host's clock may

@@ -72,6 +72,9 @@ type Result struct {
 	ID ID `json:"-"`
 	// Kind is empty where the call succeeded.
 	Kind provider.Kind `json:"kind,omitempty"`
+	// Lists are providers' lists of models that the call has read. The host keeps
+	// them, and configures its machines with them: the newest of each provider.
+	Lists []List `json:"lists,omitempty"`
 	// Body is MCP's CallToolResult as JSON: content, structuredContent,
 	// isError, _meta.
 	Body []byte `json:"-"`

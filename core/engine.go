@@ -10,6 +10,7 @@ import (
 // flight; what calls share is the host's.
 type Engine struct {
 	config  *Config
+	catalogue *catalogue
 	calls   map[ID]*call // by the call's ID; looked up, never walked
 	effects []Effect     // of the current Step
 	now     int64        // of the current event, Unix milliseconds
@@ -29,6 +30,7 @@ func (e *Engine) Step(event Event) ([]Effect, error) {
 	switch event := event.(type) {
 	case *Configure:
 		e.config = event.Config.legible()
+		e.catalogue = newCatalogue(e.config)
 	case *Describe:
 		if e.config == nil {
 			err = ErrContract
@@ -66,7 +68,7 @@ func (e *Engine) begin(event *Call) error {
 		return ErrContract
 	}
 	c := &call{
-		engine: e, id: event.ID, config: e.config,
+		engine: e, id: event.ID, config: e.config, catalogue: e.catalogue,
 		seed: event.Seed, deltas: event.Deltas, timeout: event.TimeoutMS, began: e.now,
 	}
 	e.start(c, func() { c.tool(event) })
@@ -94,17 +96,23 @@ func (e *Engine) answer(id ID, event Event) error {
 	if !wait.accepts(event) {
 		return ErrContract
 	}
-	e.wake(c, event)
+	e.wake(wait.owner, event)
 	return nil
 }
 
-// wake resumes a call with an event, until it parks again or ends.
+// wake resumes a call or a child with an event, until it parks again or ends. A
+// parent goes on when its last child has ended.
 func (e *Engine) wake(c *call, event Event) {
 	c.event = event
-	if _, parked := c.resume(); !parked {
-		delete(e.calls, c.id)
-	}
+	_, parked := c.resume()
 	c.event = nil
+	switch {
+	case parked:
+	case c.parent == nil:
+		delete(e.calls, c.id)
+	case c.parent.gathers && c.parent.children == 0:
+		e.wake(c.parent, nil)
+	}
 }
 
 // Close ends the coroutines of calls in flight, whose results are lost. An

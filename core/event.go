@@ -86,6 +86,8 @@ type Call struct {
 	// TimeoutMS is how long the host lets the call run, all attempts together:
 	// no wait goes beyond it. The host ends its fetches then. 0: no bound.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	// States are of the providers that cannot be asked as usual right now.
+	States []State `json:"states,omitempty"`
 	// Arguments is JSON as the client sent it.
 	Arguments []byte `json:"-"`
 }

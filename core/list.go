@@ -74,11 +74,11 @@ func (c *call) list(event *Call) {
 		c.fail(errCanceled, nil)
 		return
 	}
-	c.finish("", &toolResult{Content: []block{{Type: "text", Text: c.page(query, failed, event.States)}}})
+	c.finish("", &toolResult{Content: []block{{Type: "text", Text: c.listPage(query, failed, event.States)}}})
 }
 
-// page writes one page of the models that a query asks for.
-func (c *call) page(query listQuery, failed map[string]*provider.Error, states []State) string {
+// listPage writes one page of the models that a query asks for.
+func (c *call) listPage(query listQuery, failed map[string]*provider.Error, states []State) string {
 	k := c.catalogue
 	var lines []string
 	unpriced := 0
