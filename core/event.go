@@ -133,8 +133,10 @@ type Fail struct {
 	Reason string `json:"reason"`
 	// Next says what to do about it; may be empty.
 	Next string `json:"next,omitempty"`
-	// Retry says that the same fetch may succeed soon.
-	Retry bool `json:"retry,omitempty"`
+	// Retry says that the same fetch may succeed soon, RetryAfterMS when; 0: not
+	// known.
+	Retry        bool  `json:"retry,omitempty"`
+	RetryAfterMS int64 `json:"retry_after_ms,omitempty"`
 }
 
 // Fire says that a [*Timer] ran out.

@@ -224,6 +224,8 @@ func (s *stdioSession) message(ctx context.Context, line []byte) {
 		s.server.protocol.HandleMessage(ctx, s.stub(e, e.params))
 	case e.method == string(mcp.MethodToolsCall):
 		s.call(ctx, e)
+	case e.method == string(mcp.MethodResourcesRead): // it may read lists from providers
+		s.running.Go(func() { s.answer(e.id, s.server.protocol.HandleMessage(ctx, s.stub(e, e.params)), nil) })
 	default:
 		if e.method == string(mcp.MethodInitialize) {
 			s.introduced(json.Parse([]byte(e.params)).Get("clientInfo.name"))

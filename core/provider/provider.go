@@ -110,6 +110,11 @@ var ReplyHeaders = []string{
 	"mistral-correlation-id",
 }
 
+// RetryAfterMS is the wait that the provider asks for in its headers, in
+// milliseconds, or 0. It means something of a failure only: Anthropic sends it
+// beside answers as well.
+func (r *Reply) RetryAfterMS() int64 { return retryAfter(r) }
+
 // RequestID returns the provider's name for the exchange, or "".
 func (r *Reply) RequestID() string {
 	for _, name := range ReplyHeaders[4:] {
