@@ -17,10 +17,10 @@ type call struct {
 	config    *Config
 	catalogue *catalogue
 	parent    *call // nil: this is the call itself
-	seed    uint64
-	deltas  bool  // the host wants the text as it comes
-	timeout int64 // milliseconds; 0: none
-	began   int64 // Unix milliseconds
+	seed      uint64
+	deltas    bool  // the host wants the text as it comes
+	timeout   int64 // milliseconds; 0: none
+	began     int64 // Unix milliseconds
 
 	resume   func() (struct{}, bool)
 	stop     func()
@@ -36,8 +36,10 @@ type call struct {
 	spoke   bool   // text of the answer has left the gateway
 	reached []attempt
 	lists   []List // that were read, for the host to keep
-	bound   ID    // a timer: what is done now may take no longer; 0: none
-	bounded int64 // for how long, in milliseconds
+	bound   ID     // a timer: what is done now may take no longer; 0: none
+	bounded int64  // for how long, in milliseconds
+	lessons provider.Lessons
+	learned []provider.Lesson // for the host
 }
 
 // wait is a fetch or timer that the host has not ended.
@@ -312,7 +314,7 @@ func (c *call) end(kind provider.Kind, body []byte) {
 		c.abort(c.waits[0].id)
 	}
 	c.ended = true
-	c.engine.emit(&Result{ID: c.id, Kind: kind, Lists: c.lists, Body: body})
+	c.engine.emit(&Result{ID: c.id, Kind: kind, Learned: c.learned, Lists: c.lists, Body: body})
 }
 
 // since is the time from a moment to now, in milliseconds. A host's clock may

@@ -2,6 +2,7 @@ package core
 
 import (
 	"strconv"
+	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
@@ -16,33 +17,40 @@ const longestWait = 60_000
 
 // tool runs one tool call, from arguments to result.
 func (c *call) tool(event *Call) {
-	if event.Tool != "chat_completion" {
+	if !offers(c.config, event.Tool) {
 		c.fail(&provider.Error{
-			Kind: provider.InvalidRequest, Message: "there is no tool " + strconv.Quote(shorten(event.Tool)) + "; there is chat_completion",
+			Kind: provider.InvalidRequest, Message: "there is no tool " + strconv.Quote(shorten(event.Tool)) + "; there is " + strings.Join(toolsOf(c.config), ", "),
 		}, nil)
 		return
 	}
-	request, dryRun, fault := readChat(c.config, event.Arguments)
+	if event.Tool == listModels {
+		c.list(event)
+		return
+	}
+	asked, fault := readAsked(c.config, event.Tool, event.Arguments)
 	switch {
 	case fault != nil:
 		c.fail(fault, nil)
-	case dryRun:
-		c.show(request)
+	case event.Tool == compareModels:
+		c.compare(asked)
+	case asked.dryRun:
+		c.show(asked)
 	default:
-		c.chat(request)
+		c.chat(asked)
 	}
 }
 
 // show ends a dry run with the request that would be sent. The credential is
 // named: the core does not have it.
-func (c *call) show(request *provider.Request) {
-	target, fault := c.route(request)
+func (c *call) show(asked *asked) {
+	targets, fault := c.route(asked.request, asked.fallbacks)
 	if fault != nil {
 		c.fail(fault, nil)
 		return
 	}
+	target := targets[0]
 	answer := &answer{target: target}
-	http, adjusted, err := c.encode(target, request)
+	http, adjusted, err := c.encode(target, target.request)
 	if err != nil {
 		c.fail(provider.AsError(err), answer)
 		return
@@ -60,20 +68,15 @@ func (c *call) show(request *provider.Request) {
 	})
 }
 
-// encode writes the request for a target.
+// encode writes the request for a target, without what is known to be refused.
 func (c *call) encode(to target, request *provider.Request) (provider.HTTPRequest, []provider.Adjustment, error) {
 	translator := provider.Translators[to.form]
 	if translator == nil {
 		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.form)}
 	}
-	return translator.Encode(to.row, request)
-}
-
-// target is one way to have a request answered.
-type target struct {
-	row   *provider.Row
-	form  string // the row's, or what the request needs
-	model string
+	row, request, heeded := c.lessons.Heed(to.row, to.form, request)
+	http, adjusted, err := translator.Encode(row, request)
+	return http, withHeeded(adjusted, heeded), err
 }
 
 // attempt is one exchange with a provider, as results list it.
@@ -85,36 +88,39 @@ type attempt struct {
 	MS       int64         `json:"ms"`
 }
 
-// route decides who is asked.
-func (c *call) route(request *provider.Request) (target, *provider.Error) {
-	if len(c.config.Providers) == 0 {
-		return target{}, &provider.Error{Kind: provider.InvalidRequest, Message: "no provider is configured", Next: "Set API_KEY, and API_ENDPOINT where it is not OpenAI."}
-	}
-	row := &c.config.Providers[0]
-	return target{row: row, form: provider.FormFor(row, request), model: request.Model}, nil
-}
-
-// chat asks for a completion, again where that may help, and ends the call.
-func (c *call) chat(request *provider.Request) {
-	target, fault := c.route(request)
+// chat asks for a completion and ends the call.
+func (c *call) chat(asked *asked) {
+	targets, fault := c.route(asked.request, asked.fallbacks)
 	if fault != nil {
 		c.fail(fault, nil)
 		return
 	}
+	if answer := c.chain(targets); answer.fault != nil {
+		c.fail(answer.fault, answer)
+	} else {
+		c.succeed(answer)
+	}
+}
+
+// try asks one target, again where that may help. Others is how many may still
+// be asked behind it.
+func (c *call) try(to target, others int) *answer {
 	for try := 0; ; try++ {
-		answer := c.ask(target, request)
+		if share := c.share(others); share > 0 {
+			c.within(share)
+		}
+		answer := c.askHeeding(to, to.request)
+		c.lift()
 		if answer.fault == nil {
-			c.succeed(answer)
-			return
+			return answer
 		}
 		wait, again := c.patience(answer.fault, try)
-		if !again {
-			c.fail(answer.fault, answer)
-			return
+		if !again || others > 0 && wait > patienceWithOthers {
+			return answer
 		}
 		if !c.sleep(wait) {
-			c.fail(errCanceled, answer)
-			return
+			answer.fault = errCanceled
+			return answer
 		}
 	}
 }
@@ -126,6 +132,7 @@ type answer struct {
 	adjusted  []provider.Adjustment
 	requestID string
 	fault     *provider.Error
+	sent      bool // a request was, or would have been had the host let it
 }
 
 // ask performs one attempt.
@@ -138,6 +145,7 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 		answer.fault = provider.AsError(err)
 		return answer
 	}
+	answer.sent = true
 	effect := &Fetch{HTTPRequest: http, Provider: to.row.Name, Model: to.model, Credential: to.row.Credential}
 	reply, err := c.fetch(effect)
 	tried := attempt{Provider: to.row.Name, Model: to.model}

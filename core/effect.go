@@ -75,6 +75,10 @@ type Result struct {
 	// Lists are providers' lists of models that the call has read. The host keeps
 	// them, and configures its machines with them: the newest of each provider.
 	Lists []List `json:"lists,omitempty"`
+	// Learned is what models refused and can be spared in later calls: it goes
+	// into their Lessons. A newer lesson takes the place of one that differs in
+	// Instead alone.
+	Learned []provider.Lesson `json:"learned,omitempty"`
 	// Body is MCP's CallToolResult as JSON: content, structuredContent,
 	// isError, _meta.
 	Body []byte `json:"-"`

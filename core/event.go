@@ -88,6 +88,9 @@ type Call struct {
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
 	// States are of the providers that cannot be asked as usual right now.
 	States []State `json:"states,omitempty"`
+	// Lessons are what earlier calls learned ([Result]), as far as the host
+	// keeps it. Without them a call may take one exchange more.
+	Lessons []provider.Lesson `json:"lessons,omitempty"`
 	// Arguments is JSON as the client sent it.
 	Arguments []byte `json:"-"`
 }

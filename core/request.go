@@ -2,6 +2,8 @@ package core
 
 import (
 	"cmp"
+	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -14,6 +16,23 @@ var chatNames = []string{
 	"frequency_penalty", "presence_penalty", "stop", "response_format",
 	"tools", "tool_choice", "parallel_tool_calls", "reasoning_effort",
 	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run",
+	"fallback_models",
+}
+
+// compareNames are the arguments of compare_models: those of chat_completion, but
+// for what makes no sense of several models.
+var compareNames = append([]string{"models"}, slices.DeleteFunc(slices.Clone(chatNames), func(name string) bool {
+	return name == "model" || name == "fallback_models" || name == "dry_run"
+})...)
+
+// asked is what a call asks for.
+type asked struct {
+	request *provider.Request
+	// fallbacks are asked where the request's model fails.
+	fallbacks []string
+	// models are compared.
+	models []string
+	dryRun bool
 }
 
 // efforts are the values of reasoning_effort, from none to the most.
@@ -22,13 +41,17 @@ var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max
 // is reports whether a truth was said and is true.
 func is(truth *bool) bool { return truth != nil && *truth }
 
-// readChat reads the arguments of chat_completion.
-func readChat(config *Config, raw []byte) (request *provider.Request, dryRun bool, fault *provider.Error) {
-	a, readable := readArguments(raw, chatNames)
-	if !readable {
-		return nil, false, a.err()
+// readAsked reads the arguments of chat_completion or compare_models.
+func readAsked(config *Config, tool string, raw []byte) (*asked, *provider.Error) {
+	names := chatNames
+	if tool == compareModels {
+		names = compareNames
 	}
-	request = &provider.Request{
+	a, readable := readArguments(raw, names)
+	if !readable {
+		return nil, a.err()
+	}
+	request := &provider.Request{
 		Model:            strings.TrimSpace(a.text("model")),
 		Messages:         a.messages(),
 		Temperature:      a.number("temperature", 0, 2),
@@ -50,20 +73,35 @@ func readChat(config *Config, raw []byte) (request *provider.Request, dryRun boo
 	request.ParallelToolCalls = a.truth("parallel_tool_calls")
 	request.Logprobs = a.truth("logprobs")
 	request.Model = cmp.Or(request.Model, config.DefaultModel)
-	if request.TopP == nil {
-		// Who sets top_p chose the one way of sampling; vendors advise against both.
-		request.Temperature = cmp.Or(request.Temperature, config.DefaultTemperature)
+	asked := &asked{request: request, fallbacks: a.texts("fallback_models", mostFallbacks), dryRun: is(a.truth("dry_run"))}
+	if tool == compareModels {
+		asked.models = a.models()
 	}
-	request.MaxTokens = cmp.Or(request.MaxTokens, config.DefaultMaxTokens)
-	dryRun = is(a.truth("dry_run"))
-	fault = a.err()
-	if fault == nil && request.Model == "" {
+	fault := a.err()
+	if fault == nil && request.Model == "" && tool != compareModels {
 		fault = &provider.Error{
 			Kind: provider.InvalidRequest, Message: "model: got nothing, and there is no default model",
 			Next: `Name a model, such as "gpt-4o-mini", or set DEFAULT_MODEL.`,
 		}
 	}
-	return request, dryRun, fault
+	return asked, fault
+}
+
+// mostFallbacks is how many models may be named for when one fails.
+const mostFallbacks = 8
+
+// models reads the models to compare: each once.
+func (a *arguments) models() []string {
+	names := a.texts("models", mostCompared)
+	for i, name := range names {
+		if slices.Contains(names[:i], name) {
+			a.fault("models["+strconv.Itoa(i)+"]", strconv.Quote(shorten(name))+" a second time", "each model once")
+		}
+	}
+	if len(names) < fewestCompared {
+		a.fault("models", count(int64(len(names)), "model"), strconv.Itoa(fewestCompared)+" to "+strconv.Itoa(mostCompared)+" models")
+	}
+	return names
 }
 
 // responseFormat reads response_format: an object, or its type alone.

@@ -12,7 +12,7 @@ import (
 // toolResult is MCP's CallToolResult.
 type toolResult struct {
 	Content           []block        `json:"content"`
-	StructuredContent *completion    `json:"structuredContent,omitempty"`
+	StructuredContent any            `json:"structuredContent,omitempty"`
 	IsError           bool           `json:"isError,omitempty"`
 	Meta              toolResultMeta `json:"_meta"`
 }
@@ -31,6 +31,7 @@ type blockAnnotations struct {
 // toolResultMeta is what rides beside the answer.
 type toolResultMeta struct {
 	Completion *completion `json:"mcp-ai-gateway/completion,omitempty"`
+	Comparison *comparison `json:"mcp-ai-gateway/comparison,omitempty"`
 	Error      *failure    `json:"mcp-ai-gateway/error,omitempty"`
 }
 
@@ -76,7 +77,7 @@ func (c *call) completion(answer *answer) *completion {
 	}
 	object := &completion{Response: *answer.response, Gateway: gateway{
 		Provider:       answer.target.row.Name,
-		RequestedModel: answer.target.model,
+		RequestedModel: answer.target.asked,
 		Attempts:       c.reached,
 		Adjusted:       adjusted,
 		LatencyMS:      c.since(c.began),
@@ -169,22 +170,9 @@ func (c *call) fail(fault *provider.Error, answer *answer) {
 	if c.canceled {
 		fault = errCanceled // whatever the decoder made of the sudden end
 	}
-	failure := &failure{
-		Kind: fault.Kind, Status: fault.Status, RequestID: fault.RequestID,
-		RetryAfterS: (fault.RetryAfterMS + 999) / 1000, Attempts: c.reached,
-	}
-	who := ""
-	if answer != nil {
-		if len(c.reached) > 0 { // else it is the gateway that refuses
-			who = answer.target.row.Name
-		}
-		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, answer.adjusted
-		if failure.RequestID == "" {
-			failure.RequestID = answer.requestID
-		}
-	}
+	words, failure := c.failure(fault, answer)
 	result := toolResult{IsError: true, Meta: toolResultMeta{Error: failure}}
-	result.Content = []block{{Type: "text", Text: sentence(fault, who, len(c.reached))}}
+	result.Content = []block{{Type: "text", Text: words}}
 	if answer != nil && answer.response != nil && (len(answer.response.Choices) > 0 || answer.response.Usage != nil) {
 		object := c.completion(answer)
 		result.Meta.Completion = withoutContent(object)
@@ -196,6 +184,41 @@ func (c *call) fail(fault *provider.Error, answer *answer) {
 		}
 	}
 	c.finish(fault.Kind, &result)
+}
+
+// failure is a failure as a sentence, and as fields.
+func (c *call) failure(fault *provider.Error, answer *answer) (string, *failure) {
+	failure := &failure{
+		Kind: fault.Kind, Status: fault.Status, RequestID: fault.RequestID,
+		RetryAfterS: (fault.RetryAfterMS + 999) / 1000, Attempts: c.reached,
+	}
+	who := ""
+	if answer != nil {
+		if answer.sent { // else it is the gateway that refuses
+			who = answer.target.row.Name
+		}
+		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, answer.adjusted
+		if failure.RequestID == "" {
+			failure.RequestID = answer.requestID
+		}
+	}
+	words := sentence(fault, who, len(c.reached))
+	if others := c.failedBefore(failure.Provider, failure.Model); others != "" {
+		words += " Before that failed: " + others + "."
+	}
+	return words, failure
+}
+
+// failedBefore lists the other models that were asked, and how each failed last.
+func (c *call) failedBefore(row, model string) string {
+	var others []string
+	for i, tried := range c.reached {
+		last := i+1 == len(c.reached) || c.reached[i+1].Provider != tried.Provider || c.reached[i+1].Model != tried.Model
+		if last && (tried.Provider != row || tried.Model != model) {
+			others = append(others, tried.Provider+"/"+tried.Model+" ("+string(tried.Kind)+")")
+		}
+	}
+	return strings.Join(others, ", ")
 }
 
 func (c *call) finish(kind provider.Kind, result *toolResult) {

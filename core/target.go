@@ -10,6 +10,7 @@ import (
 
 // target is one way to have a request answered.
 type target struct {
+	asked   string // the name by which the caller asked
 	row     *provider.Row
 	form    string            // the row's, or what the request needs
 	model   string            // the provider's name for it
@@ -66,7 +67,7 @@ func (c *call) aim(request *provider.Request, n named) target {
 	}
 	aimed.MaxTokens = cmp.Or(request.MaxTokens, wanted.MaxTokens, c.config.DefaultMaxTokens)
 	aimed.ReasoningEffort = cmp.Or(request.ReasoningEffort, wanted.ReasoningEffort)
-	return target{row: n.row, form: provider.FormFor(n.row, &aimed), model: n.id, known: n.model, request: &aimed}
+	return target{asked: request.Model, row: n.row, form: provider.FormFor(n.row, &aimed), model: n.id, known: n.model, request: &aimed}
 }
 
 // The times of a call that has somebody else to ask, in milliseconds.
