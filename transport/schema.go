@@ -461,12 +461,10 @@ func alternatives(e *jsonschema.ValidationError) string {
 	const most = 3
 	texts := []string{}
 	for _, cause := range e.Causes[:min(len(e.Causes), most)] {
-		for !isLeaf(cause) {
-			cause = cause.Causes[0]
-		}
-		text := faultText(cause)
-		if deeper := cause.InstanceLocation[min(len(e.InstanceLocation), len(cause.InstanceLocation)):]; len(deeper) > 0 {
-			text = "/" + strings.Join(deeper, "/") + ": " + text
+		faults, _ := schemaFaults(cause)
+		text := faults[0].Fault
+		if deeper := strings.TrimPrefix(faults[0].Place, place(e)); deeper != "" {
+			text = deeper + ": " + text
 		}
 		if !slices.Contains(texts, text) {
 			texts = append(texts, text)
