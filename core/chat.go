@@ -24,14 +24,14 @@ func (c *call) tool(event *Call) {
 		}, nil)
 		return
 	}
-	request, dryRun, fault := readChat(c.config, event.Arguments)
+	request, conduct, fault := readChat(c.config, event.Arguments)
 	switch {
 	case fault != nil:
 		c.fail(fault, nil)
-	case dryRun:
+	case conduct.dryRun:
 		c.show(request)
 	default:
-		c.chat(request)
+		c.chat(request, conduct.repair)
 	}
 }
 
@@ -87,6 +87,8 @@ type attempt struct {
 	Status   int           `json:"status,omitempty"`
 	Kind     provider.Kind `json:"kind,omitempty"`
 	MS       int64         `json:"ms"`
+	// Usage is that of an answer that is not the result, whose usage is its own.
+	Usage *provider.Usage `json:"usage,omitempty"`
 }
 
 // route decides who is asked.
@@ -99,7 +101,7 @@ func (c *call) route(request *provider.Request) (target, *provider.Error) {
 }
 
 // chat asks for a completion, again where that may help, and ends the call.
-func (c *call) chat(request *provider.Request) {
+func (c *call) chat(request *provider.Request, repair bool) {
 	target, fault := c.route(request)
 	if fault != nil {
 		c.fail(fault, nil)
@@ -108,7 +110,7 @@ func (c *call) chat(request *provider.Request) {
 	for try := 0; ; try++ {
 		answer := c.askHeeding(target, request)
 		if answer.fault == nil {
-			c.succeed(answer)
+			c.conclude(request, answer, repair)
 			return
 		}
 		wait, again := c.patience(answer.fault, try)
@@ -130,6 +132,7 @@ type answer struct {
 	adjusted  []provider.Adjustment
 	requestID string
 	fault     *provider.Error
+	judgement // of an answer that is whole
 }
 
 // ask performs one attempt.
@@ -195,7 +198,7 @@ var chatNames = []string{
 	"model", "messages", "temperature", "max_tokens", "stream", "top_p",
 	"frequency_penalty", "presence_penalty", "stop", "response_format",
 	"tools", "tool_choice", "parallel_tool_calls", "reasoning_effort",
-	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run",
+	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run", "repair",
 }
 
 // efforts are the values of reasoning_effort, from none to the most.
@@ -204,11 +207,17 @@ var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max
 // is reports whether a truth was said and is true.
 func is(truth *bool) bool { return truth != nil && *truth }
 
+// conduct is what a caller wants of the gateway itself.
+type conduct struct {
+	dryRun bool // show the request, send nothing
+	repair bool // ask once more for an answer that is not of the form asked for
+}
+
 // readChat reads the arguments of chat_completion.
-func readChat(config *Config, raw []byte) (request *provider.Request, dryRun bool, fault *provider.Error) {
+func readChat(config *Config, raw []byte) (request *provider.Request, conduct conduct, fault *provider.Error) {
 	a, readable := readArguments(raw, chatNames)
 	if !readable {
-		return nil, false, a.err()
+		return nil, conduct, a.err()
 	}
 	request = &provider.Request{
 		Model:            strings.TrimSpace(a.text("model")),
@@ -237,7 +246,8 @@ func readChat(config *Config, raw []byte) (request *provider.Request, dryRun boo
 		request.Temperature = cmp.Or(request.Temperature, config.DefaultTemperature)
 	}
 	request.MaxTokens = cmp.Or(request.MaxTokens, config.DefaultMaxTokens)
-	dryRun = is(a.truth("dry_run"))
+	conduct.dryRun = is(a.truth("dry_run"))
+	conduct.repair = a.repair(request)
 	fault = a.err()
 	if fault == nil && request.Model == "" {
 		fault = &provider.Error{
@@ -245,7 +255,7 @@ func readChat(config *Config, raw []byte) (request *provider.Request, dryRun boo
 			Next: `Name a model, such as "gpt-4o-mini", or set DEFAULT_MODEL.`,
 		}
 	}
-	return request, dryRun, fault
+	return request, conduct, fault
 }
 
 // responseFormat reads response_format: an object, or its type alone.

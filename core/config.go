@@ -23,6 +23,8 @@ type Config struct {
 	DefaultMaxTokens   *int64   `json:"default_max_tokens,omitempty"`
 	// Providers can be asked. The first is asked where nothing else decides.
 	Providers []provider.Row `json:"providers"`
+	// Checks says that the host answers a [*Check].
+	Checks bool `json:"checks,omitempty"`
 }
 
 // legible is a copy with every text as a frame brings it.

@@ -52,7 +52,14 @@ type gateway struct {
 	LatencyMS int64    `json:"latency_ms"`
 	RequestID string   `json:"request_id,omitempty"`
 	Partial   bool     `json:"partial,omitempty"`
-	Target    string   `json:"target"`
+	// Validated says whether the answer has the form that response_format
+	// asked for; nil where that was not judged. Validation are the faults, or
+	// why it was not judged or repaired. Repaired: the first answer had faults,
+	// and this is the second.
+	Validated  *bool    `json:"validated,omitempty"`
+	Validation []string `json:"validation,omitempty"`
+	Repaired   bool     `json:"repaired,omitempty"`
+	Target     string   `json:"target"`
 }
 
 // failure is a failure's fields, for programs.
@@ -82,11 +89,12 @@ func (c *call) completion(answer *answer) *completion {
 		LatencyMS:      c.since(c.began),
 		RequestID:      answer.requestID,
 		Partial:        answer.fault != nil,
+		Validated:      answer.validated,
+		Validation:     answer.validation,
+		Repaired:       answer.repaired,
 		Target:         c.config.Target,
 	}}
-	if object.Usage != nil {
-		object.Gateway.CostUSD = object.Usage.CostUSD
-	}
+	object.Gateway.CostUSD = costOf(object.Usage, c.reached)
 	if object.Created == 0 {
 		object.Created = c.engine.now / 1000
 	}
@@ -94,6 +102,21 @@ func (c *call) completion(answer *answer) *completion {
 		object.Model = answer.target.model
 	}
 	return object
+}
+
+// costOf is what an answer cost, and those that it replaced; nil where its
+// provider does not say.
+func costOf(usage *provider.Usage, attempts []attempt) *float64 {
+	if usage == nil || usage.CostUSD == nil {
+		return nil
+	}
+	cost := *usage.CostUSD
+	for _, attempt := range attempts {
+		if attempt.Usage != nil && attempt.Usage.CostUSD != nil {
+			cost += *attempt.Usage.CostUSD
+		}
+	}
+	return &cost
 }
 
 // succeed ends the call with an answer.
@@ -114,6 +137,11 @@ func (c *call) succeed(answer *answer) {
 		if words := ending(choice, object.Usage); words != "" {
 			result.Content = append(result.Content, block{Type: "text", Text: "[" + words + "]", Annotations: &blockAnnotations{Audience: []string{"assistant"}}})
 		}
+	}
+	if answer.wrong() {
+		result.Content = append(result.Content, block{
+			Type: "text", Text: "[The answer is " + notAsked(object) + "]", Annotations: &blockAnnotations{Audience: []string{"assistant"}},
+		})
 	}
 	result.Content = append(result.Content, block{
 		Type: "text", Text: c.summary(object), Annotations: &blockAnnotations{Audience: []string{"user"}},
@@ -277,6 +305,11 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 	return "The answer is " + state + ": " + why + "."
 }
 
+// notAsked says what is wrong with an answer that has not the form asked for.
+func notAsked(object *completion) string {
+	return "not of the form that was asked for: " + strings.Join(object.Gateway.Validation, "; ")
+}
+
 // withoutContent is a completion object for _meta, where the answer's text
 // would only stand a second time.
 func withoutContent(object *completion) *completion {
@@ -292,9 +325,15 @@ func withoutContent(object *completion) *completion {
 func (c *call) summary(object *completion) string {
 	words := []string{object.Model + " (" + object.Gateway.Provider + ")"}
 	if usage := object.Usage; usage != nil {
-		words = append(words, count(usage.PromptTokens, "token")+" in, "+strconv.FormatInt(usage.CompletionTokens, 10)+" out")
-		if usage.CostUSD != nil {
-			words = append(words, price(*usage.CostUSD))
+		in, out := usage.PromptTokens, usage.CompletionTokens
+		for _, attempt := range object.Gateway.Attempts { // an answer that was replaced cost as much
+			if attempt.Usage != nil {
+				in, out = in+attempt.Usage.PromptTokens, out+attempt.Usage.CompletionTokens
+			}
+		}
+		words = append(words, count(in, "token")+" in, "+strconv.FormatInt(out, 10)+" out")
+		if cost := object.Gateway.CostUSD; cost != nil && *cost > 0 {
+			words = append(words, price(*cost))
 		}
 	}
 	words = append(words, seconds(object.Gateway.LatencyMS))
@@ -308,6 +347,14 @@ func (c *call) summary(object *completion) string {
 		case provider.FinishContentFilter:
 			words = append(words, "cut by a content filter")
 		}
+	}
+	if object.Gateway.Repaired {
+		words = append(words, "asked for again, since the first answer was not of the form asked for")
+	}
+	if validated := object.Gateway.Validated; validated != nil && !*validated {
+		words = append(words, notAsked(object))
+	} else {
+		words = append(words, object.Gateway.Validation...)
 	}
 	for _, adjustment := range object.Gateway.Adjusted {
 		words = append(words, adjustment.Parameter+" "+adjustment.Action+": "+adjustment.Reason)

@@ -444,6 +444,10 @@ func (h *Host) perform(s *slot, effect core.Effect) {
 				h.tell(s, &core.Fire{ID: effect.ID, AtMS: now()})
 			})
 		}
+	case *core.Check:
+		if r := s.calls[effect.ID.Call()]; r != nil {
+			h.check(s, r, effect)
+		}
 	case *core.Delta:
 		if r := s.calls[effect.ID]; r != nil {
 			r.add(effect.Text, nil)
@@ -479,14 +483,7 @@ func (h *Host) finish(s *slot, result *core.Result) {
 
 // fetch starts an exchange.
 func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
-	var ctx context.Context
-	var abort context.CancelFunc
-	if r.deadline.IsZero() {
-		ctx, abort = context.WithCancel(context.Background())
-	} else {
-		ctx, abort = context.WithDeadline(context.Background(), r.deadline)
-	}
-	r.fetches[effect.ID] = abort
+	ctx, abort := r.begin(effect.ID)
 	tell := func(event core.Event) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -524,6 +521,20 @@ func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
 		if timer := r.timers[effect.ID]; timer != nil {
 			timer.Stop() // the last bytes came
 		}
+	}()
+}
+
+// check starts a check, in a goroutine of its own: nothing may hold the slot.
+func (h *Host) check(s *slot, r *running, effect *core.Check) {
+	ctx, abort := r.begin(effect.ID)
+	go func() {
+		defer abort()
+		verdict := checkSchema(ctx, effect.Schema, effect.Text)
+		verdict.ID, verdict.AtMS = effect.ID, now()
+		s.mu.Lock()
+		delete(r.fetches, effect.ID)
+		s.mu.Unlock()
+		h.tell(s, verdict)
 	}()
 }
 
