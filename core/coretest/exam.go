@@ -32,7 +32,7 @@ const (
 type Column struct {
 	// Name is the table's heading.
 	Name string
-	// field is the argument that a refusal has to name.
+	// field is the argument that a refusal has to name; "": it is not to be refused.
 	field string
 	sit   func(s *sitting) (Verdict, error)
 }
@@ -49,7 +49,7 @@ var Columns = []Column{
 	{"file", "messages[0].content[1]", (*sitting).file},
 	{"stream", "", (*sitting).stream},
 	{"truncated stream", "", (*sitting).truncated},
-	{"reasoning round trip", "", (*sitting).reasoning},
+	{"reasoning round trip", "messages", (*sitting).reasoning},
 	{"schema", "response_format", (*sitting).schema},
 	{"401", "", (*sitting).wrongKey},
 	{"429 with delay", "", (*sitting).tooMany},
@@ -74,6 +74,9 @@ func Exam(t *testing.T, machine core.Machine) map[Cell]Verdict {
 				sat += 10
 				s := &sitting{examinee: examinee, column: column, machine: machine, cut: cut, now: Epoch, number: sat}
 				verdict, err := column.sit(s)
+				if s.last != nil && s.refused(s.last) {
+					verdict, err = Refused, nil
+				}
 				cell := Cell{examinee.Name, column.Name}
 				if err == nil && i > 0 && verdict != verdicts[cell] {
 					err = fmt.Errorf("cut, it is %s", verdict)
@@ -142,7 +145,8 @@ type sitting struct {
 	machine  core.Machine
 	cut      func([]byte) [][]byte
 	now      int64
-	number   uint32 // of the latest call
+	number   uint32   // of the latest call
+	last     *outcome // of that
 }
 
 // outcome is everything that came of one call.
@@ -177,6 +181,7 @@ func (s *sitting) ask(model, arguments string, answer func(form string, attempt 
 	s.number++
 	id := core.CallID(s.number)
 	o := &outcome{}
+	s.last = o
 	config := core.Config{Target: "any", Output: core.OutputStructured, DefaultModel: model, Providers: []provider.Row{s.examinee.Row}}
 	events := []core.Event{
 		&core.Configure{AtMS: s.now, Config: config},

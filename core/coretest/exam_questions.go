@@ -177,11 +177,8 @@ func (s *sitting) file() (Verdict, error) {
 
 func (s *sitting) part(part, line string) (Verdict, error) {
 	o, err := s.ask(s.examinee.model, `{"messages":[{"role":"user","content":[{"type":"text","text":"Look."},`+part+`]}]}`, s.replies(greeting))
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case s.refused(o):
-		return Refused, nil
 	}
 	return Passed, errorsOf(s.sent(o, "user text Look.", line), o.answered(greetingText, "stop"))
 }
@@ -298,11 +295,8 @@ func (s *sitting) reasoning() (Verdict, error) {
 func (s *sitting) schema() (Verdict, error) {
 	o, err := s.ask(s.examinee.model, `{"messages":[{"role":"user","content":"Weather?"}],"response_format":{"type":"json_schema","json_schema":{"name":"w","strict":true,"schema":`+weather+`}}}`,
 		s.replies(answer{words: []string{`{"city":"Paris"}`}}))
-	switch {
-	case err != nil:
+	if err != nil {
 		return "", err
-	case s.refused(o):
-		return Refused, nil
 	}
 	if got := o.line("schema "); got != weather {
 		return "", fmt.Errorf("the schema is %q", got)
