@@ -347,10 +347,32 @@ func (a *chatAssembly) result() *Response {
 	response := a.response
 	response.Object = "chat.completion"
 	response.Choices = make([]Choice, 0, len(a.choices))
+	a.nameCalls()
 	for _, c := range a.choices {
 		response.Choices = append(response.Choices, c.result(a.ended, a.whole))
 	}
 	return &response
+}
+
+// nameCalls gives ids to calls without: Gemini's compatible endpoint (recorded)
+// and the legacy form have none.
+func (a *chatAssembly) nameCalls() {
+	source := a.response.ID
+	var ids []string
+	for _, c := range a.choices {
+		for _, call := range c.calls {
+			ids = append(ids, call.id)
+			if a.response.ID == "" {
+				source += "\x00" + call.name + "\x00" + string(call.arguments)
+			}
+		}
+	}
+	ids = nameCalls(source, ids)
+	for _, c := range a.choices {
+		for i := range c.calls {
+			c.calls[i].id, ids = ids[0], ids[1:]
+		}
+	}
 }
 
 func (c *choiceAssembly) result(ended, whole bool) Choice {
