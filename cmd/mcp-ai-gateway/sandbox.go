@@ -123,6 +123,7 @@ func (s *sandbox) guest(ctx context.Context) (core.Machine, error) {
 func (s *sandbox) configure(target string) *core.Configure {
 	config := s.settings.config
 	config.Target = target
+	config.MediaLimit = s.settings.peer.mediaLimit() // known: machines open as calls come
 	return &core.Configure{Config: config}
 }
 
