@@ -19,68 +19,69 @@ var shownImages = []string{"image/png", "image/jpeg", "image/gif", "image/webp"}
 
 // shown is how the media of one result become blocks.
 type shown struct {
-	elsewhere bool   // the completion object holds the data: they are only named here
+	elsewhere bool   // structuredContent holds the data: they are only named here
 	format    string // of sounds, as the request asked for it in audio.format
 	room      int64  // bytes of base64 that the client takes; negative: any
 	wrapped   bool   // raw samples were made a WAV file
 }
 
-// images are a message's images as blocks, and the same without the data that
-// is in a block, for the completion object beside them. An image that a
-// provider keeps is given by its address, in words: clients older than
-// 2025-06-18 refuse results with a link of MCP's.
-func (s *shown) images(images []json.RawMessage) (blocks []block, lean []json.RawMessage) {
+// images are a message's images as blocks, and what is left of them for the
+// completion object: the data of an image that is in a block, or for which there
+// is no room, is taken out of it. An image that a provider keeps is given by its
+// address, in words: clients older than 2025-06-18 refuse results with a link of
+// MCP's.
+func (s *shown) images(images []json.RawMessage) (blocks []block, left []json.RawMessage) {
+	kept := int64(0)
 	for _, image := range images {
 		url := imageURL(image)
 		address := url.String()
 		mimeType, data := dataURL(address)
-		fate := ""
+		empty := address[:len(address)-len(data)]
+		fate := s.spend("an image", mimeType, data)
 		switch {
+		case fate != "":
+			blocks = append(blocks, aside(fate))
+			image = replaced(image, url, empty)
 		case s.elsewhere:
+			kept++
 		case strings.HasPrefix(address, "https://"), strings.HasPrefix(address, "http://"):
 			blocks = append(blocks, block{Type: "text", Text: "The model made an image: " + address})
 		case !slices.Contains(shownImages, mimeType) || !isBase64(data):
 			blocks = append(blocks, aside("The model made an image of a form that cannot be shown here; the completion object holds it."))
 		default:
-			if fate = s.spend("an image", mimeType, data); fate == "" {
-				blocks = append(blocks, block{Type: "image", Data: data, MIMEType: mimeType})
-			} else {
-				blocks = append(blocks, aside(fate))
-			}
-			image = replaced(image, url, address[:len(address)-len(data)])
+			blocks = append(blocks, block{Type: "image", Data: data, MIMEType: mimeType})
+			image = replaced(image, url, empty)
 		}
-		lean = append(lean, image)
+		left = append(left, image)
 	}
-	if s.elsewhere && len(images) > 0 {
-		blocks = append(blocks, aside("The model made "+count(int64(len(images)), "image")+", which structuredContent holds."))
+	if kept > 0 {
+		blocks = append(blocks, aside("The model made "+count(kept, "image")+", which structuredContent holds."))
 	}
-	return blocks, lean
+	return blocks, left
 }
 
-// audio is a message's sound as a block, likewise.
-func (s *shown) audio(audio json.RawMessage) (blocks []block, lean json.RawMessage) {
+// audio is a message's sound as a block, and what is left of it, likewise.
+func (s *shown) audio(audio json.RawMessage) (blocks []block, left json.RawMessage) {
 	value := json.Parse(audio).Get("data")
 	data := value.String()
-	switch {
-	case data == "":
+	if data == "" {
 		return nil, audio
-	case s.elsewhere:
-		return []block{aside("The model made audio, which structuredContent holds.")}, audio
 	}
 	sound, err := base64.StdEncoding.DecodeString(data)
-	if err != nil {
-		return []block{aside("The model made audio of a form that cannot be played here; the completion object holds it.")}, audio
-	}
 	mimeType, rate, channels := s.soundType(json.Parse(audio).Get("mime_type").String(), sound)
-	if rate > 0 {
+	fate := s.spend("audio", mimeType, data)
+	switch {
+	case fate != "":
+		return []block{aside(fate)}, replaced(audio, value, "")
+	case s.elsewhere:
+		return []block{aside("The model made audio, which structuredContent holds.")}, audio
+	case err != nil:
+		return []block{aside("The model made audio of a form that cannot be played here; the completion object holds it.")}, audio
+	case rate > 0:
 		data = base64.StdEncoding.EncodeToString(append(waveHeader(len(sound), rate, channels), sound...))
 		s.wrapped = true
 	}
-	lean = replaced(audio, value, "")
-	if fate := s.spend("audio", mimeType, data); fate != "" {
-		return []block{aside(fate)}, lean
-	}
-	return []block{{Type: "audio", Data: data, MIMEType: mimeType}}, lean
+	return []block{{Type: "audio", Data: data, MIMEType: mimeType}}, replaced(audio, value, "")
 }
 
 // spend takes the room that data needs, or says that there is none.

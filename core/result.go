@@ -107,15 +107,15 @@ func (c *call) succeed(answer *answer) {
 		c.finish("", &result)
 		return
 	}
-	var lean *completion
-	result.Content, lean = c.content(object, answer, true)
+	var left *completion
+	result.Content, left = c.content(object, answer, true)
 	result.Content = append(result.Content, block{
 		Type: "text", Text: c.summary(object), Annotations: &blockAnnotations{Audience: []string{"user"}},
 	})
 	if c.config.Output == OutputStructured {
-		result.StructuredContent = object
+		result.StructuredContent = left
 	} else {
-		result.Meta.Completion = lean
+		result.Meta.Completion = left
 	}
 	c.finish("", &result)
 }
@@ -197,22 +197,23 @@ func (c *call) finish(kind provider.Kind, result *toolResult) {
 	c.end(kind, body)
 }
 
-// content is a completion object's answers as content, and the object without
-// what only would stand a second time then, for _meta. Of each choice come the
+// content is a completion object's answers as content, and what is left of the
+// object: nothing that would only stand a second time. Of each choice come the
 // text, first and alone, the tool calls as one JSON text, the images, the sound
-// and, of a success, how it ended. Images and sound are blocks of their own in
-// text mode, their data taken out of the object (an image keeps its
-// data:TYPE;base64, and a sound its other fields). In structured mode the data
-// stays in structuredContent, since clients that read it drop content, and the
-// blocks only say so: base64 that stands twice goes beyond what clients take.
-func (c *call) content(object *completion, answer *answer, succeeded bool) (blocks []block, lean *completion) {
+// and, of a success, how it ended. In text mode images and sound are blocks of
+// their own, and the object is without the text and their data (an image keeps
+// its data:TYPE;base64, and a sound its other fields). In structured mode the
+// object has all of it, since clients that read it drop content, and the content
+// only says that there are images: base64 that stands twice goes beyond what
+// clients take. So does what goes beyond MediaLimit, which is in neither.
+func (c *call) content(object *completion, answer *answer, succeeded bool) (blocks []block, left *completion) {
 	shown := &shown{elsewhere: succeeded && c.config.Output == OutputStructured, format: answer.sound, room: -1}
 	if c.config.MediaLimit > 0 {
 		shown.room = c.config.MediaLimit
 	}
 	copied := *object
-	lean = &copied
-	lean.Choices = slices.Clone(object.Choices)
+	left = &copied
+	left.Choices = slices.Clone(object.Choices)
 	for i, choice := range object.Choices {
 		if text := answerText(choice.Message); text != "" {
 			blocks = append(blocks, block{Type: "text", Text: text})
@@ -224,20 +225,23 @@ func (c *call) content(object *completion, answer *answer, succeeded bool) (bloc
 				blocks = append(blocks, block{Type: "text", Text: string(calls)})
 			}
 		}
-		images, leanImages := shown.images(choice.Message.Images)
-		sound, leanAudio := shown.audio(choice.Message.Audio)
+		var images, sound []block
+		message := &left.Choices[i].Message
+		images, message.Images = shown.images(choice.Message.Images)
+		sound, message.Audio = shown.audio(choice.Message.Audio)
 		blocks = append(append(blocks, images...), sound...)
-		message := &lean.Choices[i].Message
-		message.Content, message.Images, message.Audio = nil, leanImages, leanAudio
+		if !shown.elsewhere {
+			message.Content = nil
+		}
 		if words := ending(choice, object.Usage); succeeded && words != "" {
 			blocks = append(blocks, aside(words))
 		}
 	}
 	if shown.wrapped {
 		object.Gateway.Adjusted = append(slices.Clone(object.Gateway.Adjusted), wrapping)
-		lean.Gateway.Adjusted = object.Gateway.Adjusted
+		left.Gateway.Adjusted = object.Gateway.Adjusted
 	}
-	return blocks, lean
+	return blocks, left
 }
 
 // answerText is the answer's text, or else the refusal's, or what is spoken in
