@@ -43,8 +43,9 @@ const (
 	wornMemory = 32 << 20
 	// patience is how many deaths of guests in a minute make auto go native.
 	patience = 3
-	// What a call may bring and get, in bytes: a guest needs up to nine times
-	// as much of its 128 MiB, and its death would cost other calls.
+	// What a machine is given of a call and of a reply, in bytes: a guest needs
+	// up to nine times as much of its 128 MiB, and its death would cost other
+	// calls.
 	longestNative, longestGuest = 64 << 20, 8 << 20
 )
 
