@@ -56,6 +56,11 @@ const (
 	// ThinkingSwitch: reasoning_effort none is {"thinking": {"type": "disabled"}},
 	// and there is low, high and max. No call can be forced while it thinks.
 	ThinkingSwitch Trait = "thinking_switch"
+	// NoReasoningSummary: Responses refuse reasoning.summary, as OpenAI's do to
+	// organisations that are not verified.
+	NoReasoningSummary Trait = "no_reasoning_summary"
+	// NoEncryptedReasoning: Responses refuse to give reasoning.encrypted_content.
+	NoEncryptedReasoning Trait = "no_encrypted_reasoning"
 	// ReasoningBack: reasoning_content goes back with the assistant's messages.
 	ReasoningBack Trait = "reasoning_back"
 	// ReasoningFieldBack: the same under the name reasoning.
