@@ -131,13 +131,14 @@ type answer struct {
 	response  *provider.Response // of a failure: what had come, or nil
 	adjusted  []provider.Adjustment
 	requestID string
+	sound     string // the format of sounds that was asked for
 	fault     *provider.Error
 	judgement // of an answer that is whole
 }
 
 // ask performs one attempt.
 func (c *call) ask(to target, request *provider.Request) *answer {
-	answer := &answer{target: to}
+	answer := &answer{target: to, sound: json.Parse(request.Extra).Get("audio.format").String()}
 	began := c.engine.now
 	http, adjusted, err := c.encode(to, request)
 	answer.adjusted = adjusted

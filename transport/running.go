@@ -13,6 +13,7 @@ import (
 type running struct {
 	id       core.ID
 	deadline time.Time // zero: none
+	payloads *payloads // of its arguments
 	// Guarded by the slot's lock.
 	fetches map[core.ID]context.CancelFunc // and checks
 	timers  map[core.ID]*time.Timer

@@ -27,7 +27,7 @@ type choiceAssembly struct {
 	saidNothing                  bool // finish_reason was "", Snowflake's word for stop
 	calls                        []*callAssembly
 	details, annotations, images []json.RawMessage
-	audio                        json.RawMessage
+	audio                        chatAudio
 	logprobs                     logprobs
 }
 
@@ -191,10 +191,7 @@ func (a *chatAssembly) addChoice(c *choiceAssembly, choice chatChoice) {
 		case "images":
 			c.images = appendRaw(c.images, value)
 		case "audio":
-			// Snowflake sends an object of empty fields where there is no audio.
-			if text(value.Get("data")) != "" {
-				c.audio = json.Compact([]byte(value.Raw))
-			}
+			c.audio.add(value)
 		case "tool_calls":
 			for _, call := range objects(value) {
 				a.addCall(c, call)
@@ -389,7 +386,7 @@ func (c *choiceAssembly) result(ended, whole bool) Choice {
 			ReasoningDetails: c.details,
 			Annotations:      c.annotations,
 			Images:           c.images,
-			Audio:            c.audio,
+			Audio:            c.audio.result(),
 		},
 	}
 	switch {
