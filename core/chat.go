@@ -86,6 +86,8 @@ type attempt struct {
 	Status   int           `json:"status,omitempty"`
 	Kind     provider.Kind `json:"kind,omitempty"`
 	MS       int64         `json:"ms"`
+	// Usage is that of an answer that is not the result, whose usage is its own.
+	Usage *provider.Usage `json:"usage,omitempty"`
 }
 
 // chat asks for a completion and ends the call.
@@ -95,9 +97,13 @@ func (c *call) chat(asked *asked) {
 		c.fail(fault, nil)
 		return
 	}
-	if answer := c.chain(targets); answer.fault != nil {
+	answer := c.settle(c.chain(targets), asked.repair)
+	switch {
+	case answer.fault != nil:
 		c.fail(answer.fault, answer)
-	} else {
+	case c.canceled:
+		c.fail(errCanceled, answer)
+	default:
 		c.succeed(answer)
 	}
 }
@@ -131,13 +137,15 @@ type answer struct {
 	response  *provider.Response // of a failure: what had come, or nil
 	adjusted  []provider.Adjustment
 	requestID string
+	sound     string // the format of sounds that was asked for
 	fault     *provider.Error
 	sent      bool // a request was, or would have been had the host let it
+	judgement      // of an answer that is whole
 }
 
 // ask performs one attempt.
 func (c *call) ask(to target, request *provider.Request) *answer {
-	answer := &answer{target: to}
+	answer := &answer{target: to, sound: json.Parse(request.Extra).Get("audio.format").String()}
 	began := c.engine.now
 	http, adjusted, err := c.encode(to, request)
 	answer.adjusted = adjusted

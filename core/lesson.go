@@ -24,15 +24,15 @@ func knownLessons(event *Call) provider.Lessons {
 	return provider.Lessons{Before: known}
 }
 
-// askHeeding performs one attempt, and the call's one correction behind it if
+// askHeeding performs one attempt, and the target's one correction behind it if
 // the provider refused what the request can do without.
 func (c *call) askHeeding(to target, request *provider.Request) *answer {
 	answer := c.ask(to, request)
 	if answer.fault != nil && c.correct(to, request, answer.fault) {
 		answer = c.ask(to, request)
 	}
-	if c.learned == nil && isPast(answer, c.lessons.Now) {
-		c.learned = c.lessons.Now
+	if isPast(answer, c.lessons.Now) && !slices.Contains(c.learned, c.lessons.Now[0]) {
+		c.learned = append(c.learned, c.lessons.Now...)
 	}
 	return answer
 }

@@ -102,7 +102,7 @@ const chatSchema = `{"type":"object","properties":{` +
 	`"frequency_penalty":{"type":"number","minimum":-2,"maximum":2},` +
 	`"presence_penalty":{"type":"number","minimum":-2,"maximum":2},` +
 	`"stop":{"type":"array","description":"Up to 4.","items":{"type":"string"}},` +
-	`"response_format":{"type":"object","description":"json_object, or json_schema with {\"name\",\"schema\"}.","properties":{` +
+	`"response_format":{"type":"object","description":"Checked: json_object, or json_schema with {\"name\",\"schema\"}.","properties":{` +
 	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]},` +
 	`"reasoning_effort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
 	`"tools":{"type":"array","description":"Functions it may call, in OpenAI's form.","items":{"type":"object"}},` +
@@ -110,6 +110,7 @@ const chatSchema = `{"type":"object","properties":{` +
 	`"seed":{"type":"integer"},` +
 	`"fallback_models":{"type":"array","description":"Asked in this order if the model fails.","items":{"type":"string"}},` +
 	`"extra_body":{"type":"object","description":"Other fields of the provider's."},` +
+	`"repair":{"type":"boolean","description":"Ask again if response_format is not met."},` +
 	`"dry_run":{"type":"boolean","description":"Only show the request."}` +
 	`},"required":["messages"]}`
 

@@ -16,7 +16,7 @@ var chatNames = []string{
 	"frequency_penalty", "presence_penalty", "stop", "response_format",
 	"tools", "tool_choice", "parallel_tool_calls", "reasoning_effort",
 	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run",
-	"fallback_models",
+	"fallback_models", "repair",
 }
 
 // compareNames are the arguments of compare_models: those of chat_completion, but
@@ -32,7 +32,8 @@ type asked struct {
 	fallbacks []string
 	// models are compared.
 	models []string
-	dryRun bool
+	dryRun bool // show the request, send nothing
+	repair bool // ask once more for an answer that is not of the form asked for
 }
 
 // efforts are the values of reasoning_effort, from none to the most.
@@ -74,6 +75,7 @@ func readAsked(config *Config, tool string, raw []byte) (*asked, *provider.Error
 	request.Logprobs = a.truth("logprobs")
 	request.Model = cmp.Or(request.Model, config.DefaultModel)
 	asked := &asked{request: request, fallbacks: a.texts("fallback_models", mostFallbacks), dryRun: is(a.truth("dry_run"))}
+	asked.repair = a.repair(request)
 	if tool == compareModels {
 		asked.models = a.models()
 	}

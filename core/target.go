@@ -88,6 +88,7 @@ func (c *call) chain(targets []target) *answer {
 		if last != nil && last.fault.Kind == provider.ContextLength && !roomier(to, last.target) {
 			continue
 		}
+		c.lessons.Now = nil // each target may be corrected once
 		answer := c.try(to, len(others))
 		if i > 0 && answer.fault != nil && !answer.sent && last != nil {
 			// It cannot even be asked: what the one before said weighs more.
