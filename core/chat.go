@@ -62,9 +62,13 @@ func (c *call) show(asked *asked) {
 	if adjusted == nil {
 		adjusted = []provider.Adjustment{}
 	}
+	var others []string
+	for _, other := range targets[1:] {
+		others = append(others, other.row.Name+"/"+other.model)
+	}
 	c.succeedDry(&dryRun{
 		Provider: target.row.Name, Model: target.model, Method: http.Method, URL: http.URL, Header: http.Header,
-		Body: json.RawMessage(http.Body), Adjusted: adjusted,
+		Body: json.RawMessage(http.Body), Adjusted: adjusted, Fallbacks: others,
 	})
 }
 

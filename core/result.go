@@ -180,6 +180,8 @@ type dryRun struct {
 	Header   []provider.Field      `json:"header"`
 	Body     json.RawMessage       `json:"body"`
 	Adjusted []provider.Adjustment `json:"adjusted"`
+	// Fallbacks are whom would be asked if that one failed.
+	Fallbacks []string `json:"fallbacks,omitempty"`
 }
 
 // succeedDry ends a dry run.
