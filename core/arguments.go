@@ -247,4 +247,4 @@ func shorten(text string) string {
 	return string(runes[:most]) + "…"
 }
 
-func format(number float64) string { return strconv.FormatFloat(number, 'g', -1, 64) }
+func format(number float64) string { return strconv.FormatFloat(number, 'f', -1, 64) }

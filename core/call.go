@@ -35,9 +35,10 @@ type call struct {
 	waits   []wait // in the order of their numbers; of the call itself
 	spoke   bool   // text of the answer has left the gateway
 	reached []attempt
-	lists   []List // that were read, for the host to keep
-	bound   ID     // a timer: what is done now may take no longer; 0: none
-	bounded int64  // for how long, in milliseconds
+	skipped []provider.Adjustment // fallbacks that could not be asked
+	lists   []List                // that were read, for the host to keep
+	bound   ID                    // a timer: what is done now may take no longer; 0: none
+	bounded int64                 // for how long, in milliseconds
 	lessons provider.Lessons
 	learned []provider.Lesson // for the host
 }

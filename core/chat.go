@@ -64,7 +64,7 @@ func (c *call) show(asked *asked) {
 	}
 	var others []string
 	for _, other := range targets[1:] {
-		others = append(others, other.row.Name+"/"+other.model)
+		others = append(others, other.full())
 	}
 	c.succeedDry(&dryRun{
 		Provider: target.row.Name, Model: target.model, Method: http.Method, URL: http.URL, Header: http.Header,

@@ -49,6 +49,7 @@ type completion struct {
 type gateway struct {
 	Provider       string                `json:"provider"`
 	RequestedModel string                `json:"requested_model"`
+	model          string                // as it was asked for
 	Attempts       []attempt             `json:"attempts"`
 	Adjusted       []provider.Adjustment `json:"adjusted"`
 	// CostUSD is in US dollars; CostFrom is provider, where it says so itself, or
@@ -83,13 +84,14 @@ type failure struct {
 
 // completion puts the completion object together.
 func (c *call) completion(answer *answer) *completion {
-	adjusted := answer.adjusted
+	adjusted := slices.Concat(answer.adjusted, c.skipped)
 	if adjusted == nil {
 		adjusted = []provider.Adjustment{}
 	}
 	object := &completion{Response: *answer.response, Gateway: gateway{
 		Provider:       answer.target.row.Name,
 		RequestedModel: answer.target.asked,
+		model:          answer.target.model,
 		Attempts:       c.reached,
 		Adjusted:       adjusted,
 		LatencyMS:      c.since(c.began),
@@ -240,7 +242,7 @@ func (c *call) failure(fault *provider.Error, answer *answer) (string, *failure)
 		if answer.sent { // else it is the gateway that refuses
 			who = answer.target.row.Name
 		}
-		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, answer.adjusted
+		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, slices.Concat(answer.adjusted, c.skipped)
 		if failure.RequestID == "" {
 			failure.RequestID = answer.requestID
 		}
@@ -394,6 +396,9 @@ func (c *call) summary(object *completion) string {
 	words = append(words, seconds(object.Gateway.LatencyMS))
 	if tries := len(object.Gateway.Attempts); tries > 1 {
 		words = append(words, strconv.Itoa(tries)+" attempts")
+	}
+	if failed := c.failedBefore(object.Gateway.Provider, object.Gateway.model); failed != "" {
+		words = append(words, "instead of "+failed)
 	}
 	for _, choice := range object.Choices {
 		switch choice.FinishReason {

@@ -18,6 +18,9 @@ type target struct {
 	request *provider.Request // as it is for this model
 }
 
+// full is the target's name without doubt.
+func (t target) full() string { return t.row.Name + "/" + t.model }
+
 // route decides who is asked, in which order: what the name means, then what the
 // caller names for when that fails, or else the configuration. Where nobody is
 // known to have a name, the providers' lists are read first.
@@ -92,7 +95,9 @@ func (c *call) chain(targets []target) *answer {
 		answer := c.try(to, len(others))
 		if i > 0 && answer.fault != nil && !answer.sent && last != nil {
 			// It cannot even be asked: what the one before said weighs more.
-			c.reached = append(c.reached, attempt{Provider: to.row.Name, Model: to.model, Kind: answer.fault.Kind})
+			c.skipped = append(c.skipped, provider.Adjustment{
+				Parameter: "fallback_models", Action: "dropped", Reason: to.full() + " cannot be asked this: " + answer.fault.Message,
+			})
 			continue
 		}
 		last = answer
