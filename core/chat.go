@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -66,7 +67,8 @@ func (c *call) encode(to target, request *provider.Request) (provider.HTTPReques
 	if translator == nil {
 		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.form)}
 	}
-	return translator.Encode(to.row, request)
+	http, adjusted, err := translator.Encode(to.row, request)
+	return http, slices.Concat(request.Adjusted, adjusted), err
 }
 
 // target is one way to have a request answered.
