@@ -110,10 +110,7 @@ const (
 func (anthropic) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
 	e := anthropicEncoding{model: claudeOf(request.Model), ids: newCallIDs()}
 	e.wire.Model, e.wire.Stream, e.wire.CacheControl = request.Model, request.Stream, request.CacheControl
-	request, fault := request.without("Anthropic", anthropicLacks, &e.adjusted)
-	if fault == nil {
-		request, fault = request.without(row.Name, row.lacks(request.Model), &e.adjusted)
-	}
+	request, fault := row.fit("Anthropic", anthropicLacks, request, &e.adjusted)
 	if fault != nil {
 		return HTTPRequest{}, nil, fault
 	}

@@ -124,10 +124,7 @@ type geminiThinking struct {
 
 func (gemini) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
 	e := geminiEncoding{row: row, name: request.Model, model: geminiModelOf(request.Model), vertex: isVertex(row.Endpoint)}
-	request, fault := request.without("Gemini", geminiLacks, &e.adjusted)
-	if fault == nil {
-		request, fault = request.without(row.Name, row.lacks(request.Model), &e.adjusted)
-	}
+	request, fault := row.fit("Gemini", geminiLacks, request, &e.adjusted)
 	if fault != nil {
 		return HTTPRequest{}, nil, fault
 	}

@@ -160,7 +160,7 @@ type openAIStreamOptions struct {
 
 func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
 	e := openAIChatEncoding{row: row, ids: newCallIDs()}
-	request, fault := request.without(row.Name, row.lacks(request.Model), &e.adjusted)
+	request, fault := row.fit("", nil, request, &e.adjusted)
 	if fault != nil {
 		return HTTPRequest{}, nil, fault
 	}
@@ -315,7 +315,7 @@ func (e *openAIChatEncoding) effort(request *Request) {
 		return
 	}
 	known := e.row.model(request.Model).Efforts
-	switch kind := "enabled"; {
+	switch {
 	case e.row.has(ReasoningObject):
 		e.wire.Reasoning = &openAIChatReasoning{effort}
 		e.adjusted.note("reasoning_effort", "renamed", e.row.Name+" calls it reasoning.effort")
@@ -329,17 +329,25 @@ func (e *openAIChatEncoding) effort(request *Request) {
 		}
 		e.adjusted.note("reasoning_effort", "clamped", e.row.Name+" knows none, low, high and max")
 	case e.row.has(ThinkingType):
-		if effort == "none" {
-			kind = "disabled"
-		} else if known != nil {
-			e.wire.ReasoningEffort = effort
+		switch {
+		case effort == "none":
+			e.wire.Thinking = &openAIChatThinking{"disabled"}
+			e.adjusted.note("reasoning_effort", "renamed", e.row.Name+" calls it thinking.type disabled")
+		case known != nil:
+			e.wire.Thinking, e.wire.ReasoningEffort = &openAIChatThinking{"enabled"}, effort
+			e.adjusted.note("thinking", "added", e.row.Name+" wants it switched on beside reasoning_effort")
+		default:
+			e.wire.Thinking = &openAIChatThinking{"enabled"}
+			e.adjusted.note("reasoning_effort", "clamped", e.row.Name+" knows no levels: thinking.type enabled")
 		}
-		e.wire.Thinking = &openAIChatThinking{kind}
-		e.adjusted.note("reasoning_effort", "renamed", e.row.Name+" calls it thinking.type "+kind)
 	case e.row.has(EnableThinking):
 		enabled := effort != "none"
 		e.wire.EnableThinking = &enabled
-		e.adjusted.note("reasoning_effort", "renamed", e.row.Name+" calls it enable_thinking "+strconv.FormatBool(enabled))
+		if enabled {
+			e.adjusted.note("reasoning_effort", "clamped", e.row.Name+" knows no levels: enable_thinking true")
+		} else {
+			e.adjusted.note("reasoning_effort", "renamed", e.row.Name+" calls it enable_thinking false")
+		}
 	case known != nil:
 		e.wire.ReasoningEffort = openAIModel{reasons: true, efforts: known}.effort(effort, request.Model, &e.adjusted)
 	default:

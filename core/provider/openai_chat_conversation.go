@@ -112,6 +112,9 @@ func (e *openAIChatEncoding) alternate() {
 			message.Role = User
 			parts := contentParts(message.Content)
 			for i := range parts {
+				if parts[i].Type != TextPart {
+					continue
+				}
 				parts[i].Text = "<system>" + parts[i].Text + "</system>"
 			}
 			message.Content = plain(parts)
@@ -190,9 +193,7 @@ func (e *openAIChatEncoding) thoughts(wire *openAIChatMessage, message *Message)
 				e.adjusted.note("messages[].reasoning_details", "dropped", "the reasoning is of another API or another maker's model, which alone can read it")
 			}
 		}
-		if len(wire.ReasoningDetails) > 0 {
-			return // the same in its own form
-		}
+		return // text would be the same once more
 	}
 	switch {
 	case e.row.has(ReasoningBack) && (said || e.thinks && len(message.ToolCalls) > 0):
@@ -204,7 +205,7 @@ func (e *openAIChatEncoding) thoughts(wire *openAIChatMessage, message *Message)
 	case said:
 		e.adjusted.note("messages[].reasoning_content", "dropped", e.row.Name+" does not take it back")
 	}
-	if len(message.ReasoningDetails) > 0 && !said && !e.row.has(ReasoningDetailsBack) {
+	if len(message.ReasoningDetails) > 0 && !said {
 		e.adjusted.note("messages[].reasoning_details", "dropped", e.row.Name+" does not take them back")
 	}
 }

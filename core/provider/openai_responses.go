@@ -127,10 +127,7 @@ func (openAIResponses) Encode(row *Row, request *Request) (HTTPRequest, []Adjust
 			return HTTPRequest{}, nil, fault
 		}
 	}
-	request, fault := request.without("the Responses API", openAIResponsesLacks, &e.adjusted)
-	if fault == nil {
-		request, fault = request.without(row.Name, row.lacks(request.Model), &e.adjusted)
-	}
+	request, fault := row.fit("the Responses API", openAIResponsesLacks, request, &e.adjusted)
 	if fault == nil {
 		fault = e.without(request)
 	}

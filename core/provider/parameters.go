@@ -38,6 +38,19 @@ var parameters = []parameter{
 	{"moderation", func(r *Request) bool { return r.Moderation != nil }, func(r *Request) { r.Moderation = nil }, true},
 }
 
+// fit is the request without the parameters that a form, the row's server or
+// the model there do not have.
+func (r *Row) fit(form string, lacks []string, request *Request, adjusted *adjustments) (*Request, *Error) {
+	request, fault := request.without(form, lacks, adjusted)
+	if fault == nil {
+		request, fault = request.without(r.Name, r.Lacks, adjusted)
+	}
+	if fault == nil {
+		request, fault = request.without(request.Model, r.model(request.Model).Lacks, adjusted)
+	}
+	return request, fault
+}
+
 // without is the request without parameters of these names, which who does not
 // have. What is needed is refused, the others are listed as dropped.
 func (r *Request) without(who string, names []string, adjusted *adjustments) (*Request, *Error) {

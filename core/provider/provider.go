@@ -15,7 +15,6 @@ package provider
 
 import (
 	"io"
-	"slices"
 	"strings"
 )
 
@@ -67,9 +66,6 @@ func (r *Row) model(id string) (found ModelRow) {
 	}
 	return found
 }
-
-// lacks are the parameters that a model does not take there.
-func (r *Row) lacks(model string) []string { return slices.Concat(r.Lacks, r.model(model).Lacks) }
 
 // at is the URL of a path below the endpoint.
 func (r *Row) at(path string) string {
