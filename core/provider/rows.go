@@ -82,6 +82,11 @@ const (
 	RequireParameters Trait = "require_parameters"
 	// ImagesBack: images go back with the assistant's messages.
 	ImagesBack Trait = "images_back"
+	// NoReasoningSummary: Responses refuse reasoning.summary, as OpenAI's do to
+	// organisations that are not verified.
+	NoReasoningSummary Trait = "no_reasoning_summary"
+	// NoEncryptedReasoning: Responses refuse to give reasoning.encrypted_content.
+	NoEncryptedReasoning Trait = "no_encrypted_reasoning"
 	// ReasoningBack: reasoning_content goes back with the assistant's messages.
 	ReasoningBack Trait = "reasoning_back"
 	// ReasoningFieldBack: the same under the name reasoning.
