@@ -184,29 +184,28 @@ func (e *openAIChatEncoding) led(messages []Message) []Message {
 
 // thoughts writes what a message thought, where the server wants it back.
 func (e *openAIChatEncoding) thoughts(wire *openAIChatMessage, message *Message) {
-	said := message.Reasoning != ""
-	if e.row.has(ReasoningDetailsBack) && len(message.ReasoningDetails) > 0 {
+	words := message.Reasoning
+	if len(message.ReasoningDetails) > 0 {
+		reason := e.row.Name + " does not take them back"
+		if e.row.has(ReasoningDetailsBack) {
+			reason = "the reasoning is of another API or another maker's model, which alone can read it"
+		}
 		for _, detail := range message.ReasoningDetails {
-			if isRouted(detail, e.wire.Model) {
+			if e.row.has(ReasoningDetailsBack) && isRouted(detail, e.wire.Model) {
 				wire.ReasoningDetails = append(wire.ReasoningDetails, detail)
 			} else {
-				e.adjusted.note("messages[].reasoning_details", "dropped", "the reasoning is of another API or another maker's model, which alone can read it")
+				e.adjusted.note("messages[].reasoning_details", "dropped", reason)
 			}
 		}
-		return // text would be the same once more
+		words = "" // they would be the same once more, or somebody else's as well
 	}
 	switch {
-	case e.row.has(ReasoningBack) && (said || e.thinks && len(message.ToolCalls) > 0):
-		wire.ReasoningContent = &message.Reasoning
-	case e.row.has(ReasoningFieldBack):
-		wire.Reasoning = message.Reasoning
-	case said && e.row.has(ReasoningDetailsBack):
-		wire.Reasoning = message.Reasoning // OpenRouter's name for the text
-	case said:
+	case e.row.has(ReasoningBack) && (words != "" || e.thinks && len(message.ToolCalls) > 0):
+		wire.ReasoningContent = &words
+	case e.row.has(ReasoningFieldBack), e.row.has(ReasoningDetailsBack): // OpenRouter's name for the text as well
+		wire.Reasoning = words
+	case words != "":
 		e.adjusted.note("messages[].reasoning_content", "dropped", e.row.Name+" does not take it back")
-	}
-	if len(message.ReasoningDetails) > 0 && !said {
-		e.adjusted.note("messages[].reasoning_details", "dropped", e.row.Name+" does not take them back")
 	}
 }
 
