@@ -79,12 +79,12 @@ func FuzzArguments(f *testing.F) {
 		if !moved {
 			sent = strictRequest(t, row.Form, fetch.Body)
 		}
-		answer := `{"choices":[{"message":{"content":"a"},"finish_reason":"stop"}]}`
+		answer := `{"choices":[{"message":{"content":"{}"},"finish_reason":"stop"}]}`
 		if row.Form == "anthropic" {
-			answer = `{"type":"message","content":[{"type":"text","text":"a"}],"stop_reason":"end_turn"}`
+			answer = `{"type":"message","content":[{"type":"text","text":"{}"}],"stop_reason":"end_turn"}`
 		}
 		if moved {
-			answer = `{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"a"}]}]}`
+			answer = `{"status":"completed","output":[{"type":"message","content":[{"type":"output_text","text":"{}"}]}]}`
 		}
 		step(&core.Head{ID: fetch.ID, Status: 200})
 		step(&core.Chunk{ID: fetch.ID, Body: []byte(answer)})
@@ -144,7 +144,7 @@ var rare = []string{
 }
 
 // unheld are arguments that are not looked for in what is sent.
-var unheld = []string{"extra_body", "dry_run", "stream_options", "functions", "function_call"}
+var unheld = []string{"extra_body", "dry_run", "repair", "stream_options", "functions", "function_call"}
 
 // sentRequest is a request as a provider reads it that refuses what it does
 // not know.

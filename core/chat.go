@@ -23,14 +23,14 @@ func (c *call) tool(event *Call) {
 		}, nil)
 		return
 	}
-	request, dryRun, fault := readChat(c.config, event.Arguments)
+	request, conduct, fault := readChat(c.config, event.Arguments)
 	switch {
 	case fault != nil:
 		c.fail(fault, nil)
-	case dryRun:
+	case conduct.dryRun:
 		c.show(request)
 	default:
-		c.chat(request)
+		c.chat(request, conduct.repair)
 	}
 }
 
@@ -86,6 +86,8 @@ type attempt struct {
 	Status   int           `json:"status,omitempty"`
 	Kind     provider.Kind `json:"kind,omitempty"`
 	MS       int64         `json:"ms"`
+	// Usage is that of an answer that is not the result, whose usage is its own.
+	Usage *provider.Usage `json:"usage,omitempty"`
 }
 
 // route decides who is asked.
@@ -98,7 +100,7 @@ func (c *call) route(request *provider.Request) (target, *provider.Error) {
 }
 
 // chat asks for a completion, again where that may help, and ends the call.
-func (c *call) chat(request *provider.Request) {
+func (c *call) chat(request *provider.Request, repair bool) {
 	target, fault := c.route(request)
 	if fault != nil {
 		c.fail(fault, nil)
@@ -107,7 +109,7 @@ func (c *call) chat(request *provider.Request) {
 	for try := 0; ; try++ {
 		answer := c.askHeeding(target, request)
 		if answer.fault == nil {
-			c.succeed(answer)
+			c.conclude(request, answer, repair)
 			return
 		}
 		wait, again := c.patience(answer.fault, try)
@@ -128,12 +130,14 @@ type answer struct {
 	response  *provider.Response // of a failure: what had come, or nil
 	adjusted  []provider.Adjustment
 	requestID string
+	sound     string // the format of sounds that was asked for
 	fault     *provider.Error
+	judgement // of an answer that is whole
 }
 
 // ask performs one attempt.
 func (c *call) ask(to target, request *provider.Request) *answer {
-	answer := &answer{target: to}
+	answer := &answer{target: to, sound: json.Parse(request.Extra).Get("audio.format").String()}
 	began := c.engine.now
 	http, adjusted, err := c.encode(to, request)
 	answer.adjusted = adjusted

@@ -52,6 +52,8 @@ func (e *Engine) Step(event Event) ([]Effect, error) {
 		err = e.answer(event.ID, event)
 	case *Fire:
 		err = e.answer(event.ID, event)
+	case *Checked:
+		err = e.answer(event.ID, event)
 	}
 	effects := e.effects
 	e.effects = nil

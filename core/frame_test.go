@@ -33,6 +33,7 @@ var events = []core.Event{
 	&core.End{ID: anID, AtMS: at},
 	&core.Fail{ID: anID, AtMS: at, Kind: provider.Network, Reason: "x", Next: "y", Retry: true},
 	&core.Fire{ID: anID, AtMS: at},
+	&core.Checked{ID: anID, AtMS: at, Verdict: core.Invalid, Faults: []core.SchemaFault{{Place: "/a", Fault: "<f>"}}, More: 1, Reason: "r"},
 }
 
 var effects = []core.Effect{
@@ -46,6 +47,7 @@ var effects = []core.Effect{
 	&core.Delta{ID: anID.Call(), Text: "é\n"},
 	&core.Result{ID: anID.Call(), Kind: provider.Budget, Learned: []provider.Lesson{lesson, {}}, Body: []byte(`{}`)},
 	&core.Log{ID: anID.Call(), Text: "x"},
+	&core.Check{ID: anID, Schema: json.RawMessage(`{"type":"object"}`), Text: "{\"é\":\n1}"},
 }
 
 // TestFrames sends every kind there and back, several in a row.

@@ -16,7 +16,7 @@ var chatNames = []string{
 	"model", "messages", "temperature", "max_tokens", "stream", "top_p",
 	"frequency_penalty", "presence_penalty", "stop", "response_format",
 	"tools", "tool_choice", "parallel_tool_calls", "reasoning_effort",
-	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run",
+	"seed", "n", "logprobs", "top_logprobs", "extra_body", "dry_run", "repair",
 }
 
 // rareNames are arguments as well, which the schema does not show: a tool's
@@ -34,11 +34,17 @@ var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max
 // is reports whether a truth was said and is true.
 func is(truth *bool) bool { return truth != nil && *truth }
 
+// conduct is what a caller wants of the gateway itself.
+type conduct struct {
+	dryRun bool // show the request, send nothing
+	repair bool // ask once more for an answer that is not of the form asked for
+}
+
 // readChat reads the arguments of chat_completion.
-func readChat(config *Config, raw []byte) (request *provider.Request, dryRun bool, fault *provider.Error) {
+func readChat(config *Config, raw []byte) (request *provider.Request, conduct conduct, fault *provider.Error) {
 	a, readable := readArguments(raw, slices.Concat(chatNames, rareNames))
 	if !readable {
-		return nil, false, a.err()
+		return nil, conduct, a.err()
 	}
 	request = &provider.Request{
 		Model:            strings.TrimSpace(a.text("model")),
@@ -70,7 +76,8 @@ func readChat(config *Config, raw []byte) (request *provider.Request, dryRun boo
 		request.MaxTokens = cmp.Or(request.MaxTokens, config.DefaultMaxTokens)
 	}
 	request.Adjusted = a.adjusted
-	dryRun = is(a.truth("dry_run"))
+	conduct.dryRun = is(a.truth("dry_run"))
+	conduct.repair = a.repair(request)
 	fault = a.err()
 	if fault == nil && request.Model == "" {
 		fault = &provider.Error{
@@ -78,7 +85,7 @@ func readChat(config *Config, raw []byte) (request *provider.Request, dryRun boo
 			Next: `Name a model, such as "gpt-4o-mini", or set DEFAULT_MODEL.`,
 		}
 	}
-	return request, dryRun, fault
+	return request, conduct, fault
 }
 
 // rare reads the arguments that fewer providers have.

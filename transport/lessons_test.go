@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -59,9 +60,9 @@ type fussy struct {
 	asked   int
 }
 
-func (f *fussy) Fetch(_ context.Context, fetch *core.Fetch, tell func(core.Event)) {
+func (f *fussy) Fetch(_ context.Context, _ *core.Fetch, sent Body, tell func(core.Event)) {
 	var request struct{ Temperature *float64 }
-	if err := json.Unmarshal(fetch.Body, &request); err != nil {
+	if err := json.Unmarshal(bytes.Join(sent, nil), &request); err != nil {
 		tell(&core.Fail{Kind: provider.InvalidRequest, Reason: "not JSON"})
 		return
 	}

@@ -50,6 +50,7 @@ func readSettings(getenv func(string) string, sandbox string) *settings {
 		s.sandbox = s.choice("--sandbox", sandbox, "off", "auto", "required")
 	}
 	s.config = core.Config{
+		Checks:             true, // package transport's host can
 		DefaultModel:       s.env("DEFAULT_MODEL"),
 		Description:        s.env("DESCRIPTION"),
 		Output:             core.Output(s.choice("OUTPUT", cmp.Or(s.env("OUTPUT"), "text"), "text", "structured", "raw")),

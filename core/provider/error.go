@@ -116,6 +116,11 @@ func errorIn(reply *Reply, value json.Value) *Error {
 	if fault.Message == "" {
 		fault.Message = quote([]byte(value.Raw))
 	}
+	// OpenRouter keeps the headers of a limit in the error: when it ends, in Unix
+	// milliseconds.
+	if reset := value.Get("error.metadata.headers.X-RateLimit-Reset"); reset.Exists() && reply.At > 0 {
+		fault.RetryAfterMS = max(fault.RetryAfterMS, milliseconds(reset.Float()-float64(reply.At)))
+	}
 	fault.classify(codes)
 	fault.Refused = fault.refusals(value, codes)
 	return fault

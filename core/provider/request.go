@@ -191,9 +191,10 @@ type ResponseFormat struct {
 	JSONSchema json.RawMessage
 }
 
-// Adjustment is one deviation of what was sent from what was asked.
+// Adjustment is one deviation of what was sent from what was asked, or of what
+// is given from what came.
 type Adjustment struct {
 	Parameter string `json:"parameter"`
-	Action    string `json:"action"` // renamed, clamped, dropped, added or moved
+	Action    string `json:"action"` // renamed, clamped, dropped, added, moved or converted
 	Reason    string `json:"reason"`
 }
