@@ -35,6 +35,8 @@ type form string
 const (
 	openAIForm    form = "openai-chat"
 	anthropicForm form = "anthropic"
+	responsesForm form = "openai-responses"
+	geminiForm    form = "gemini"
 )
 
 // formOf tells the form by the path of a URL; other forms are not the
@@ -48,6 +50,10 @@ func formOf(address string) form {
 		return openAIForm
 	case strings.HasSuffix(address, "/v1/messages"):
 		return anthropicForm
+	case strings.HasSuffix(address, "/responses"):
+		return responsesForm
+	case strings.HasSuffix(address, ":generateContent"), strings.HasSuffix(address, ":streamGenerateContent"):
+		return geminiForm
 	}
 	return ""
 }

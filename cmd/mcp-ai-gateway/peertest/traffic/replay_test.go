@@ -159,6 +159,9 @@ func TestReplies(t *testing.T) {
 			}
 			ways, scores := waysOf(t, compiled), map[string]*score{}
 			for i, r := range load(t, folder) {
+				if r.form != openAIForm && r.form != anthropicForm {
+					continue
+				}
 				s := scores[r.group]
 				if s == nil {
 					s = &score{}
