@@ -83,6 +83,7 @@ func (e *anthropicEncoding) conversation(request *Request) *Error {
 // blocks writes one message: thoughts, content, calls, in the order that the
 // API wants; of a tool's message one block that holds the others.
 func (e *anthropicEncoding) blocks(path string, message Message) (blocks []any, fault *Error) {
+	message.Parts = e.adjusted.silenced(message, "Anthropic")
 	contents, fault := e.contents(path, message)
 	if fault != nil {
 		return nil, fault
@@ -347,7 +348,11 @@ func (e *anthropicEncoding) breakpoints() {
 			}
 		}
 	}
-	for len(marks) > anthropicBreakpoints {
+	most := anthropicBreakpoints
+	if e.wire.CacheControl != nil {
+		most-- // a mark of the whole prompt is one as well
+	}
+	for len(marks) > most {
 		at := shared
 		if at >= len(marks) {
 			at = 0

@@ -17,6 +17,23 @@ func (a *adjustments) note(parameter, action, reason string) {
 	}
 }
 
+// silenced are the parts of an assistant's message where what it made beside
+// text cannot go back: of what it said aloud the words stay.
+func (a *adjustments) silenced(message Message, who string) []Part {
+	if len(message.Images) > 0 {
+		a.note("messages[].images", "dropped", who+" does not take back what the assistant made")
+	}
+	switch spoken := message.Spoken; {
+	case spoken == nil:
+	case spoken.Transcript == "":
+		a.note("messages[].audio", "dropped", who+" does not take back what the assistant made")
+	default:
+		a.note("messages[].audio", "renamed", who+" does not take it back: its transcript went as text")
+		return append(slices.Clip(message.Parts), Part{Type: TextPart, Text: spoken.Transcript})
+	}
+	return message.Parts
+}
+
 // post makes the HTTP request of any form: the body, with the caller's extra
 // fields, to a path below the row's endpoint.
 func post(row *Row, path string, wire any, extra json.RawMessage, header ...Field) (HTTPRequest, error) {

@@ -264,6 +264,10 @@ func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, ad
 		{"frequency_penalty", &wire.FrequencyPenalty, 0},
 		{"presence_penalty", &wire.PresencePenalty, 0},
 	}, adjusted)
+	if reason := m.refusesSampling(request, wire.ReasoningEffort, row); reason != "" && wire.LogitBias != nil {
+		wire.LogitBias = nil
+		adjusted.note("logit_bias", "dropped", reason)
+	}
 	if m.noStop && len(wire.Stop) > 0 {
 		wire.Stop = nil
 		adjusted.note("stop", "dropped", request.Model+" refuses it")
