@@ -97,7 +97,7 @@ func readAnthropicRequest(q *question, body map[string]any) {
 	}
 	q.arguments["messages"] = messages
 	q.move(body, "model", "model", "max_tokens", "max_tokens", "temperature", "temperature", "top_p", "top_p",
-		"top_k", "top_k", "stop_sequences", "stop", "stream", "stream", "cache_control", "cache_control")
+		"top_k", "top_k", "stop_sequences", "stop", "stream", "stream", "cache_control", "cache_control", "service_tier", "service_tier")
 	q.anthropicTools(body)
 	output, _ := body["output_config"].(map[string]any)
 	thinking, _ := body["thinking"].(map[string]any)
@@ -123,16 +123,6 @@ func readAnthropicRequest(q *question, body map[string]any) {
 	if metadata, ok := body["metadata"].(map[string]any); ok && len(metadata) == 1 && metadata["user_id"] != nil {
 		delete(body, "metadata")
 		q.set("user", metadata["user_id"], "metadata.user_id")
-	}
-	if tier, ok := take(body, "service_tier"); ok {
-		if tier == "standard_only" {
-			q.set("service_tier", "default", "service_tier")
-		} else {
-			q.set("service_tier", tier, "service_tier")
-		}
-		if beside, ok := q.extra["service_tier"]; ok && beside == "default" {
-			q.extra["service_tier"] = tier
-		}
 	}
 	for name, value := range body {
 		q.beside(value, name)
@@ -285,10 +275,6 @@ func (q *question) anthropicTools(body map[string]any) {
 }
 
 var coversAnthropic = map[string][]string{
-	"temperature":                           {"temperature"},
-	"top_p":                                 {"top_p"},
-	"top_k":                                 {"top_k"},
-	"max_tokens":                            {"max_tokens"},
 	"stop":                                  {"stop_sequences"},
 	"reasoning_effort":                      {"thinking", "output_config.effort"},
 	"cache_control":                         {"messages[].content[].cache_control", "messages[].content[].content[].cache_control", "cache_control"},

@@ -48,14 +48,14 @@ var wires = map[form]wire{
 var argumentNames = []string{
 	"model", "messages", "temperature", "max_tokens", "stream", "top_p", "frequency_penalty", "presence_penalty", "stop",
 	"response_format", "tools", "tool_choice", "parallel_tool_calls", "reasoning_effort", "seed", "n", "logprobs", "top_logprobs",
+	"max_completion_tokens", "top_k", "logit_bias", "verbosity", "user", "metadata", "store", "service_tier",
+	"prompt_cache_key", "prompt_cache_options", "cache_control", "modalities", "audio", "prediction",
+	"web_search_options", "moderation", "functions", "function_call",
 }
 
 // set gives an argument, or the field of the wire of another name where the
 // tool has no such argument.
 func (q *question) set(name string, value any, field string) {
-	if choice, ok := value.(map[string]any); ok && name == "tool_choice" && choice["type"] == "allowed_tools" {
-		q.leave("tool_choice[type allowed_tools]")
-	}
 	if slices.Contains(argumentNames, name) {
 		q.arguments[name] = value
 		return

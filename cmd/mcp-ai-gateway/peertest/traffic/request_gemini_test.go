@@ -231,6 +231,17 @@ func readGeminiRequest(q *question, body map[string]any) {
 		}
 		q.arguments["response_format"] = format
 	}
+	if modalities, ok := take(config, "responseModalities"); ok {
+		var lower []any
+		for _, modality := range modalities.([]any) {
+			lower = append(lower, strings.ToLower(modality.(string)))
+		}
+		q.arguments["modalities"] = lower
+	}
+	if voice, ok := at(config, "speechConfig.voiceConfig.prebuiltVoiceConfig.voiceName").(string); ok {
+		delete(config, "speechConfig")
+		q.arguments["audio"] = map[string]any{"voice": voice}
+	}
 	if thinking, ok := config["thinkingConfig"].(map[string]any); ok {
 		if effort := geminiEffort(thinking); effort != "" {
 			q.arguments["reasoning_effort"] = effort
@@ -437,6 +448,10 @@ func (q *question) geminiTools(body map[string]any) {
 }
 
 var coversGemini = map[string][]string{
+	"top_k":                                 {"generationConfig.topK"},
+	"modalities":                            {"generationConfig.responseModalities"},
+	"audio":                                 {"generationConfig.speechConfig"},
+	"service_tier":                          {"serviceTier"},
 	"seed":                                  {"generationConfig.seed"},
 	"frequency_penalty":                     {"generationConfig.frequencyPenalty"},
 	"presence_penalty":                      {"generationConfig.presencePenalty"},
@@ -461,6 +476,7 @@ type geminiParameters struct {
 	ToolConfig        *genai.ToolConfig       `json:"toolConfig,omitempty"`
 	GenerationConfig  *genai.GenerationConfig `json:"generationConfig,omitempty"`
 	SafetySettings    []*genai.SafetySetting  `json:"safetySettings,omitempty"`
+	ServiceTier       genai.ServiceTier       `json:"serviceTier,omitempty"`
 	CachedContent     string                  `json:"cachedContent,omitempty"`
 	ModelArmorConfig  *genai.ModelArmorConfig `json:"modelArmorConfig,omitempty"`
 }

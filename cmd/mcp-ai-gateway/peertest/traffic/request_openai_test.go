@@ -23,6 +23,18 @@ func canonicalOpenAI(body map[string]any) map[string]any {
 	if stop, ok := body["stop"].(string); ok {
 		body["stop"] = []any{stop}
 	}
+	if functions, ok := take(body, "functions"); ok { // the names until 2023
+		var tools []any
+		for _, function := range objects(functions) {
+			tools = append(tools, map[string]any{"type": "function", "function": function})
+		}
+		body["tools"] = tools
+	}
+	if call, ok := take(body, "function_call"); ok {
+		if body["tool_choice"] = call; at(call, "name") != nil {
+			body["tool_choice"] = map[string]any{"type": "function", "function": call}
+		}
+	}
 	if tools, ok := body["tools"].([]any); ok && len(tools) == 0 {
 		delete(body, "tools")
 	}
@@ -197,31 +209,15 @@ func (q *question) openAIMessage(message map[string]any) {
 
 // coversOpenAI are the places of an adjusted parameter.
 var coversOpenAI = map[string][]string{
-	"temperature":                           {"temperature"},
-	"top_p":                                 {"top_p"},
-	"max_tokens":                            {"max_tokens", "max_completion_tokens"},
-	"frequency_penalty":                     {"frequency_penalty"},
-	"presence_penalty":                      {"presence_penalty"},
-	"stop":                                  {"stop"},
-	"seed":                                  {"seed", "random_seed"},
-	"model":                                 {"model"},
-	"tool_choice":                           {"tool_choice"},
-	"parallel_tool_calls":                   {"parallel_tool_calls"},
-	"reasoning_effort":                      {"reasoning_effort", "reasoning.effort", "thinking.type"},
-	"thinking":                              {"thinking"},
-	"cache_control":                         {"messages[].content[].cache_control", "tools[].cache_control"},
-	"response_format.json_schema.name":      {"response_format.json_schema.name"},
-	"messages":                              {"messages"},
-	"messages[].role":                       {"messages[].role"},
-	"messages[].name":                       {"messages[].name"},
-	"messages[].prefix":                     {"messages[].prefix"},
-	"messages[].content":                    {"messages"},
-	"messages[].content[].type":             {"messages[].content[]"},
-	"messages[].reasoning_content":          {"messages[].reasoning"},
-	"messages[].reasoning_details":          {"messages[].reasoning_details"},
-	"messages[].tool_calls[].id":            {"messages[].tool_calls[].id", "messages[].tool_call_id"},
-	"messages[].tool_calls[].extra_content": {"messages[].tool_calls[].extra_content"},
-	"messages[].content[].image_url.detail": {"messages[].content[].image_url.detail"},
+	"max_completion_tokens":        {"max_tokens", "max_completion_tokens"},
+	"max_tokens":                   {"max_tokens", "max_completion_tokens"},
+	"seed":                         {"seed", "random_seed"},
+	"reasoning_effort":             {"reasoning_effort", "reasoning.effort", "thinking.type"},
+	"cache_control":                {"messages[].content[].cache_control", "tools[].cache_control"},
+	"messages[].content":           {"messages"},
+	"messages[].content[].type":    {"messages[].content[]"},
+	"messages[].reasoning_content": {"messages[].reasoning"},
+	"messages[].tool_calls[].id":   {"messages[].tool_calls[].id", "messages[].tool_call_id"},
 }
 
 func againOpenAI(body []byte) ([]byte, error) {

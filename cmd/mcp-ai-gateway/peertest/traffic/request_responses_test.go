@@ -107,7 +107,8 @@ func readResponsesRequest(q *question, body map[string]any) {
 	q.arguments["messages"] = q.responsesMessages(objects(items))
 	q.move(body, "model", "model", "temperature", "temperature", "top_p", "top_p", "max_output_tokens", "max_tokens",
 		"stream", "stream", "parallel_tool_calls", "parallel_tool_calls", "user", "user", "metadata", "metadata",
-		"service_tier", "service_tier", "prompt_cache_key", "prompt_cache_key", "top_logprobs", "top_logprobs")
+		"service_tier", "service_tier", "prompt_cache_key", "prompt_cache_key", "top_logprobs", "top_logprobs",
+		"prompt_cache_options", "prompt_cache_options", "moderation", "moderation")
 	if body["store"] == false {
 		delete(body, "store") // the gateway always says so
 	}
@@ -323,12 +324,8 @@ func (q *question) responsesParts(content any) (parts []any) {
 }
 
 var coversResponses = map[string][]string{
-	"temperature":                        {"temperature"},
-	"top_p":                              {"top_p"},
 	"max_tokens":                         {"max_output_tokens"},
-	"model":                              {"model"},
 	"reasoning_effort":                   {"reasoning.effort"},
-	"parallel_tool_calls":                {"parallel_tool_calls"},
 	"tools[].cache_control":              nil,
 	"messages[].role":                    {"input[].role"},
 	"messages[].name":                    nil,

@@ -56,6 +56,7 @@ var omitted = map[string]bool{
 	"tools[].functionDeclarations[].description":   true,
 	"contents[].parts[].functionCall.args":         true,
 	"contents[].parts[].functionResponse.response": true,
+	"web_search_options":                           true,
 }
 
 // beyondOpenAI are the fields that a provider's form has beyond OpenAI's, by
@@ -73,6 +74,10 @@ var beyondOpenAI = map[string]map[string]string{
 	"openrouter": {
 		"reasoning":                             "https://openrouter.ai/docs/use-cases/reasoning-tokens",
 		"messages[].reasoning":                  "the same page",
+		"provider.require_parameters":           "https://openrouter.ai/docs/features/provider-routing",
+		"cache_control":                         "https://openrouter.ai/docs/features/prompt-caching",
+		"top_k":                                 "https://openrouter.ai/docs/api-reference/parameters",
+		"messages[].images":                     "https://openrouter.ai/docs/features/multimodal/image-generation",
 		"messages[].reasoning_details":          "the same page",
 		"messages[].content[].cache_control":    "https://openrouter.ai/docs/features/prompt-caching",
 		"messages[].content[].image_url":        "of a tool: recorded",
@@ -84,15 +89,30 @@ var beyondOpenAI = map[string]map[string]string{
 		"thinking":                     "https://api-docs.deepseek.com/guides/thinking_mode",
 		"messages[].reasoning_content": "the same page",
 	},
-	"zai":      {"messages[].reasoning_content": "https://docs.z.ai/guides/capabilities/thinking-mode"},
-	"moonshot": {"messages[].reasoning_content": "https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model"},
-	"cerebras": {"messages[].reasoning": "https://inference-docs.cerebras.ai/capabilities/reasoning"},
+	"zai": {
+		"thinking":                     "https://docs.z.ai/guides/capabilities/thinking-mode",
+		"messages[].reasoning_content": "the same page",
+	},
+	"moonshot": {
+		"thinking":                     "https://platform.moonshot.ai/docs/api/chat",
+		"messages[].reasoning_content": "https://platform.moonshot.ai/docs/guide/use-kimi-k2-thinking-model",
+	},
+	"alibaba": {
+		"enable_thinking": "https://www.alibabacloud.com/help/en/model-studio/deep-thinking",
+		"top_k":           "https://www.alibabacloud.com/help/en/model-studio/qwen-api-reference",
+	},
+	"together":  {"top_k": "https://docs.together.ai/reference/chat-completions-1"},
+	"fireworks": {"top_k": "https://docs.fireworks.ai/api-reference/post-chatcompletions"},
+	"cerebras":  {"messages[].reasoning": "https://inference-docs.cerebras.ai/capabilities/reasoning"},
 	"ollama": {
 		"messages[].reasoning":           "https://docs.ollama.com/openai",
 		"messages[].content[].image_url": "of a tool: the same page",
 	},
 	"llamacpp": {"messages[].content[].image_url": "of a tool: recorded"},
-	"vllm":     {"messages[].reasoning": "https://docs.vllm.ai/en/latest/features/reasoning_outputs.html"},
+	"vllm": {
+		"messages[].reasoning": "https://docs.vllm.ai/en/latest/features/reasoning_outputs.html",
+		"top_k":                "https://docs.vllm.ai/en/latest/serving/openai_compatible_server.html",
+	},
 }
 
 // errStream says that stream, which the SDKs set by the method that is called,

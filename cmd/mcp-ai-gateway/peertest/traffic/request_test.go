@@ -81,7 +81,6 @@ var inexpressible = []struct{ field, why string }{
 	{"messages[].content[type ", "a part that OpenAI's form does not have"},
 	{"messages[].content[].", "a field of one part that OpenAI's form does not have"},
 	{"contents[].role ", "a role that no provider knows: the recording is of a refusal"},
-	{"tool_choice[type ", "a choice that the tool does not have yet"},
 	{"reasoning.summary", "the gateway writes auto beside every effort, and extra_body may not say otherwise"},
 }
 
