@@ -43,6 +43,7 @@ func canonicalAnthropic(body map[string]any) map[string]any {
 		turns = append(turns, message)
 	}
 	body["messages"] = turns
+	functionsFirst(body, func(tool map[string]any) bool { return tool["type"] == nil || tool["type"] == "custom" })
 	for _, tool := range objects(body["tools"]) {
 		if tool["type"] == "custom" {
 			delete(tool, "type")
@@ -59,6 +60,9 @@ func canonicalAnthropic(body map[string]any) map[string]any {
 	}
 	if choice, ok := body["tool_choice"].(map[string]any); ok && choice["disable_parallel_tool_use"] == false {
 		delete(choice, "disable_parallel_tool_use")
+	}
+	if choice, ok := body["tool_choice"].(map[string]any); ok && choice["type"] == "auto" && len(choice) == 1 {
+		delete(body, "tool_choice")
 	}
 	if tools, ok := body["tools"].([]any); ok && len(tools) == 0 {
 		delete(body, "tools")
@@ -232,10 +236,10 @@ func anthropicAddress(source map[string]any) string {
 // anthropicTools reads the tools, and the choice among them.
 func (q *question) anthropicTools(body map[string]any) {
 	listed, _ := take(body, "tools")
-	var tools []any
+	var tools, own []any
 	for _, tool := range objects(listed) {
-		if kind, ok := tool["type"].(string); ok {
-			q.leave("tools[type " + kind + "]")
+		if tool["type"] != nil {
+			own = append(own, tool)
 			continue
 		}
 		made := map[string]any{"type": "function"}
@@ -252,9 +256,7 @@ func (q *question) anthropicTools(body map[string]any) {
 		q.rest(tool, "tools[].")
 		tools = append(tools, made)
 	}
-	if len(tools) > 0 {
-		q.arguments["tools"] = tools
-	}
+	q.tools(tools, own)
 	choice, ok := body["tool_choice"].(map[string]any)
 	if !ok {
 		return

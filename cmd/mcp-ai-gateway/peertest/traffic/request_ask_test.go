@@ -77,6 +77,16 @@ func (q *question) beside(value any, path ...string) {
 	at[path[len(path)-1]] = value
 }
 
+// tools gives the functions as the argument, the provider's own by extra_body.
+func (q *question) tools(functions, own []any) {
+	if len(functions) > 0 {
+		q.arguments["tools"] = functions
+	}
+	if len(own) > 0 {
+		q.extra["tools"] = own
+	}
+}
+
 // leave notes a field that cannot be asked for.
 func (q *question) leave(field string) { q.left = append(q.left, field) }
 

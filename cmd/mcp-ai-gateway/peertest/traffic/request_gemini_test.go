@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 
 	"google.golang.org/genai"
@@ -36,6 +38,21 @@ func canonicalGemini(body map[string]any) map[string]any {
 	}
 	body["contents"] = contents
 	geminiPairs(contents)
+	var functions, own []any
+	for _, tool := range objects(body["tools"]) {
+		if declared, ok := take(tool, "functionDeclarations"); ok {
+			functions = append(functions, declared.([]any)...)
+		}
+		for _, name := range slices.Sorted(maps.Keys(tool)) {
+			own = append(own, map[string]any{name: tool[name]})
+		}
+	}
+	if functions != nil {
+		own = append([]any{map[string]any{"functionDeclarations": functions}}, own...)
+	}
+	if body["tools"] != nil {
+		body["tools"] = own
+	}
 	for _, tool := range objects(body["tools"]) {
 		for _, function := range objects(tool["functionDeclarations"]) {
 			if parameters, ok := function["parameters"]; ok {
@@ -401,11 +418,11 @@ func geminiMedium(medium map[string]any) map[string]any {
 // geminiTools reads the functions, and the choice among them.
 func (q *question) geminiTools(body map[string]any) {
 	listed, _ := take(body, "tools")
-	var tools []any
+	var tools, own []any
 	for _, tool := range objects(listed) {
 		functions, _ := take(tool, "functionDeclarations")
-		for name := range tool {
-			q.leave("tools[type " + name + "]")
+		if functions == nil {
+			own = append(own, tool)
 		}
 		for _, declared := range objects(functions) {
 			function := map[string]any{}
@@ -418,9 +435,7 @@ func (q *question) geminiTools(body map[string]any) {
 			tools = append(tools, map[string]any{"type": "function", "function": function})
 		}
 	}
-	if len(tools) > 0 {
-		q.arguments["tools"] = tools
-	}
+	q.tools(tools, own)
 	config, _ := body["toolConfig"].(map[string]any)
 	calling, ok := config["functionCallingConfig"].(map[string]any)
 	if !ok {

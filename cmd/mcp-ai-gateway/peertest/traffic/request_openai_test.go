@@ -38,6 +38,10 @@ func canonicalOpenAI(body map[string]any) map[string]any {
 	if tools, ok := body["tools"].([]any); ok && len(tools) == 0 {
 		delete(body, "tools")
 	}
+	functionsFirst(body, func(tool map[string]any) bool { return tool["function"] != nil })
+	if body["tool_choice"] == "auto" {
+		delete(body, "tool_choice")
+	}
 	for _, tool := range objects(body["tools"]) {
 		if function, ok := tool["function"].(map[string]any); ok {
 			if function["description"] == "" {
@@ -91,6 +95,23 @@ func canonicalOpenAI(body map[string]any) map[string]any {
 	return body
 }
 
+// functionsFirst puts the provider's own tools behind the functions: where they
+// stand says nothing.
+func functionsFirst(body map[string]any, isFunction func(tool map[string]any) bool) {
+	tools, _ := body["tools"].([]any)
+	slices.SortStableFunc(tools, func(a, b any) int {
+		first, _ := a.(map[string]any)
+		second, _ := b.(map[string]any)
+		switch {
+		case isFunction(first) && !isFunction(second):
+			return -1
+		case isFunction(second) && !isFunction(first):
+			return 1
+		}
+		return 0
+	})
+}
+
 // meant is what a text of JSON says; no text is an object of nothing.
 func meant(arguments any) any {
 	text, ok := arguments.(string)
@@ -133,16 +154,16 @@ func readOpenAIRequest(q *question, body map[string]any) {
 			q.leave("messages[].prefix")
 		}
 	}
-	for _, tool := range objects(body["tools"]) {
-		switch kind, _ := tool["type"].(string); kind {
-		case "", "function":
-			if tool["function"] == nil {
-				q.leave("tools[].function of nothing")
-			}
-		default:
-			q.leave("tools[type " + kind + "]")
+	tools, _ := take(body, "tools")
+	var functions, own []any
+	for _, tool := range objects(tools) {
+		if tool["function"] != nil {
+			functions = append(functions, tool)
+		} else {
+			own = append(own, tool)
 		}
 	}
+	q.tools(functions, own)
 	switch q.row.Name {
 	case "mistral":
 		// https://docs.mistral.ai/api/#tag/chat

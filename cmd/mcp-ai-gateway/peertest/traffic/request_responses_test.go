@@ -79,6 +79,10 @@ func canonicalResponses(body map[string]any) map[string]any {
 		}
 	}
 	body["input"] = items
+	functionsFirst(body, func(tool map[string]any) bool { return tool["type"] == "function" })
+	if body["tool_choice"] == "auto" {
+		delete(body, "tool_choice")
+	}
 	for _, tool := range objects(body["tools"]) {
 		if tool["description"] == "" {
 			delete(tool, "description")
@@ -114,23 +118,25 @@ func readResponsesRequest(q *question, body map[string]any) {
 	}
 	if include, ok := body["include"].([]any); ok {
 		delete(body, "include")
+		var more []any
 		for _, what := range include {
 			switch what {
 			case "reasoning.encrypted_content":
 			case "message.output_text.logprobs":
 				q.arguments["logprobs"] = true
 			default:
-				q.leave("include " + what.(string))
+				more = append(more, what)
 			}
+		}
+		if len(more) > 0 {
+			q.beside(more, "include")
 		}
 	}
 	if reasoning, ok := body["reasoning"].(map[string]any); ok {
 		if effort, ok := take(reasoning, "effort"); ok {
 			q.arguments["reasoning_effort"] = effort
-			if summary, ok := reasoning["summary"]; ok && effort != "none" {
-				if delete(reasoning, "summary"); summary != "auto" {
-					q.leave("reasoning.summary " + summary.(string))
-				}
+			if reasoning["summary"] == "auto" && effort != "none" {
+				delete(reasoning, "summary") // the gateway says it
 			}
 		}
 		if len(reasoning) == 0 {
@@ -162,12 +168,13 @@ func readResponsesRequest(q *question, body map[string]any) {
 // responsesTools reads the tools, and the choice among them.
 func (q *question) responsesTools(body map[string]any) {
 	listed, _ := take(body, "tools")
-	var tools []any
+	var tools, own []any
 	for _, tool := range objects(listed) {
-		if kind := takeText(tool, "type"); kind != "function" {
-			q.leave("tools[type " + kind + "]")
+		if tool["type"] != "function" {
+			own = append(own, tool)
 			continue
 		}
+		delete(tool, "type")
 		function := map[string]any{}
 		for _, name := range []string{"name", "description", "parameters", "strict"} {
 			if value, ok := take(tool, name); ok {
@@ -177,9 +184,7 @@ func (q *question) responsesTools(body map[string]any) {
 		q.rest(tool, "tools[].")
 		tools = append(tools, map[string]any{"type": "function", "function": function})
 	}
-	if len(tools) > 0 {
-		q.arguments["tools"] = tools
-	}
+	q.tools(tools, own)
 	switch choice := body["tool_choice"].(type) {
 	case string:
 		q.arguments["tool_choice"] = choice
