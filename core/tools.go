@@ -129,7 +129,11 @@ func (a *arguments) toolChoice(argument string, tools []provider.Tool) *provider
 		return nil
 	}
 	if len(tools) == 0 {
-		a.fault(argument, given(value), "nothing, since there are no tools")
+		if choice.Mode == "required" {
+			a.fault(argument, given(value), "auto or none, since there are no tools")
+		} else {
+			a.adapted(argument, "dropped", "there are no tools")
+		}
 		return nil
 	}
 	return choice

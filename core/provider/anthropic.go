@@ -306,7 +306,7 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	case format == nil || format.Type == "text":
 		return nil
 	case format.Type == "json_object":
-		e.wire.System = append(e.wire.System, &anthropicContent{Type: "text", Text: anthropicJSONSentence})
+		e.wire.System = append(e.wire.System, &anthropicContent{Type: "text", Text: jsonSentence})
 		e.adjusted.note("response_format", "renamed", "Anthropic has no json_object: a sentence of the system prompt asks for JSON")
 		return nil
 	case !e.model.schemas:
@@ -326,6 +326,12 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	if asked.Get("strict").Type == json.False {
 		e.adjusted.note("response_format.json_schema.strict", "dropped", "Anthropic always keeps to the schema")
 	}
+	if schema := asked.Get("schema"); circular(schema, schema, nil, map[string]bool{}, false, 0) {
+		return &Error{
+			Kind: InvalidRequest, Message: "response_format.json_schema.schema: got a schema that refers to itself, allowed: $ref without a circle, since Anthropic takes no other",
+			Next: "Write the levels out, or choose another provider.",
+		}
+	}
 	rewriting := anthropicSchema{}
 	written := rewriting.append(nil, json.Parse(json.Compact([]byte(asked.Get("schema").Raw))), true, 0)
 	if rewriting.moved {
@@ -337,9 +343,6 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	e.wire.OutputConfig = &anthropicOutput{Format: &anthropicFormat{"json_schema", written}}
 	return nil
 }
-
-// anthropicJSONSentence stands for json_object, which this form does not have.
-const anthropicJSONSentence = "Respond with a single JSON object and nothing else: no words around it, no code fence."
 
 // Decode.
 

@@ -361,4 +361,22 @@ func (e *anthropicEncoding) breakpoints() {
 		marks = slices.Delete(marks, at, at+1)
 		e.adjusted.note("cache_control", "dropped", "Anthropic takes at most 4: the earliest were left out, of the messages first")
 	}
+	if e.wire.CacheControl != nil {
+		marks = append(marks, &e.wire.CacheControl)
+	}
+	e.lasting(marks)
+}
+
+// lasting shortens marks that shall last longer than one before them: "a
+// ttl='1h' cache_control block must not come after a ttl='5m' cache_control block".
+func (e *anthropicEncoding) lasting(marks []*json.RawMessage) {
+	short := false
+	for _, mark := range marks {
+		if text(json.Parse(*mark).Get("ttl")) != "1h" {
+			short = true
+		} else if short {
+			*mark = json.RawMessage(`{"type":"ephemeral"}`)
+			e.adjusted.note("cache_control", "clamped", "Anthropic takes no ttl of 1h after a shorter one: it went without")
+		}
+	}
 }

@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -199,8 +200,8 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 		}
 	}
 	e.names(request)
-	e.sampling()
 	e.effort(request)
+	e.sampling()
 	e.routing(request)
 	if row.has(OpenAIModels) {
 		if fault := openAIModelOf(request.Model).fit(request, row, &e.wire, &e.adjusted); fault != nil {
@@ -284,6 +285,20 @@ func (e *openAIChatEncoding) sampling() {
 	if hottest := e.row.Hottest; hottest > 0 && wire.Temperature != nil && *wire.Temperature > hottest {
 		wire.Temperature = &hottest
 		e.adjusted.note("temperature", "clamped", e.row.Name+" takes at most "+strconv.FormatFloat(hottest, 'g', -1, 64))
+	}
+	if e.thinks && wire.Thinking == nil {
+		reason := e.row.Name + " passes it over while it thinks"
+		for _, parameter := range []samplingParameter{
+			{"temperature", &wire.Temperature, 1},
+			{"top_p", &wire.TopP, 1},
+			{"frequency_penalty", &wire.FrequencyPenalty, 0},
+			{"presence_penalty", &wire.PresencePenalty, 0},
+		} {
+			if unlike(*parameter.value, parameter.allowed) {
+				*parameter.value = nil
+				e.adjusted.note(parameter.name, "dropped", reason)
+			}
+		}
 	}
 	if e.row.has(GreedyTopP) && wire.Temperature != nil && *wire.Temperature == 0 && unlike(wire.TopP, 1) {
 		wire.TopP = nil
@@ -419,7 +434,7 @@ func (e *openAIChatEncoding) forced() bool {
 
 // cacheControl is a mark that the server takes, or none.
 func (e *openAIChatEncoding) cacheControl(mark json.RawMessage) json.RawMessage {
-	if mark != nil && e.row.has(KnownFields) {
+	if mark != nil && (e.row.has(KnownFields) || slices.Contains(e.row.Lacks, "cache_control")) {
 		e.adjusted.note("cache_control", "dropped", e.row.Name+" refuses it: it caches by itself")
 		return nil
 	}
@@ -432,11 +447,16 @@ func (e *openAIChatEncoding) format(request *Request) *Error {
 	switch {
 	case format == nil:
 		return nil
+	case format.Type == "json_object" && e.row.has(NoJSONObject):
+		return e.refused("response_format", "json_object", `text, {"type": "json_schema", "json_schema": {...}}`)
 	case format.Type == "json_schema" && e.row.has(NoSchema):
-		return &Error{
-			Kind: InvalidRequest, Message: "response_format: " + e.row.Name + " cannot be held to a json_schema",
-			Next: `Use {"type": "json_object"} and describe the form in a message, or choose another provider.`,
-		}
+		e.instruct(jsonSentence + " It has to match this JSON schema: " + json.Parse(format.JSONSchema).Get("schema").Raw)
+		e.wire.ResponseFormat = &openAIResponseFormat{Type: "json_object"}
+		e.adjusted.note("response_format", "renamed", e.row.Name+" cannot be held to a json_schema: json_object was asked for, and a system message describes the schema")
+		return nil
+	case format.Type == "json_object" && e.row.has(JSONWord) && !request.saysJSON():
+		e.instruct(jsonSentence)
+		e.adjusted.note("messages", "added", e.row.Name+" wants to read of JSON where response_format is json_object: a system message asks for it")
 	}
 	e.wire.ResponseFormat = &openAIResponseFormat{Type: format.Type, JSONSchema: format.JSONSchema}
 	if e.row.has(OpenAIModels) && len(format.JSONSchema) > 0 && !json.Parse(format.JSONSchema).Get("name").Exists() {
@@ -444,6 +464,24 @@ func (e *openAIChatEncoding) format(request *Request) *Error {
 		e.adjusted.note("response_format.json_schema.name", "added", e.row.Name+" wants one")
 	}
 	return nil
+}
+
+// jsonSentence asks for JSON.
+const jsonSentence = "Respond with a single JSON object and nothing else: no words around it, no code fence."
+
+// instruct adds a sentence to the system message in front, or one in front.
+func (e *openAIChatEncoding) instruct(sentence string) {
+	if first := &e.wire.Messages[0]; first.Role == System {
+		if said, ok := first.Content.(string); ok {
+			first.Content = said + "\n\n" + sentence
+			return
+		}
+	}
+	message := openAIChatMessage{Role: System, Content: sentence}
+	if e.row.has(OpenAIModels) && openAIModelOf(e.wire.Model).noSystem {
+		message.Role = User
+	}
+	e.wire.Messages = append([]openAIChatMessage{message}, e.wire.Messages...)
 }
 
 // Decode.

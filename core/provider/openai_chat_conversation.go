@@ -275,6 +275,8 @@ func (e *openAIChatEncoding) content(path string, parts []Part) (any, *Error) {
 		case part.Type == TextPart || part.Type == RefusalPart:
 		case e.row.has(TextOnly):
 			return nil, e.refused(path+".type", string(part.Type), "text only")
+		case e.row.has(ImagesOnly) && part.Type != ImagePart:
+			return nil, e.refused(path+".type", string(part.Type), "text, image_url")
 		case e.row.has(DataURLs) && part.Type == ImagePart && media.URL != "":
 			return nil, e.refused(path+".image_url.url", "an address", "data: URLs, since it fetches nothing")
 		case e.row.has(OpenAIModels) && part.Type == VideoPart:
@@ -303,6 +305,10 @@ func (e *openAIChatEncoding) content(path string, parts []Part) (any, *Error) {
 			wire.File = &openAIChatFile{FileID: part.Media.ID, Filename: part.Media.Filename}
 			if part.Media.ID == "" {
 				wire.File.FileData = part.Media.DataURL()
+				if wire.File.Filename == "" && e.row.has(OpenAIModels) {
+					wire.File.Filename = part.Media.anyName()
+					e.adjusted.note("messages[].content[].file.filename", "added", e.row.Name+" wants one")
+				}
 			}
 		}
 		list = append(list, wire)

@@ -20,6 +20,8 @@ type openAIModel struct {
 	reasons   bool      // as far as is known
 	efforts   []string  // of reasoning_effort, upwards; nil: not known; none: it may not be said
 	chatTools chatTools // tools on Chat Completions
+	// chatEfforts are efforts where Chat Completions know fewer.
+	chatEfforts []string
 	// responsesOnly: Chat Completions do not have the model at all.
 	responsesOnly bool
 }
@@ -89,6 +91,9 @@ func openAIModelOf(id string) openAIModel {
 	model.sampling, model.reasons = samplingNever, true
 	model.noStop = !strings.HasPrefix(id, "o3-mini")
 	model.efforts = effortsOf(version, variant, words)
+	if version > 600 && len(model.efforts) > 1 { // the changelog of 6.1 and 6.2: xhigh is the top there
+		model.chatEfforts = model.efforts[:len(model.efforts)-1]
+	}
 	switch {
 	case version < 501, model.responsesOnly, variant == "chat":
 	case version <= 504: // without an effort, they do not reason
@@ -247,6 +252,9 @@ func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, ad
 			}
 		}
 		wire.N = nil // as without
+	}
+	if m.chatEfforts != nil {
+		m.efforts = m.chatEfforts
 	}
 	wire.ReasoningEffort = m.effort(wire.ReasoningEffort, request.Model, adjusted)
 	if m.refusesSampling(request, wire.ReasoningEffort, row) != "" {

@@ -326,10 +326,7 @@ func (e *openAIResponsesEncoding) file(media Media) openAIResponsesPart {
 	default:
 		file.FileData, file.Filename = media.DataURL(), media.Filename
 		if file.Filename == "" {
-			file.Filename = "file"
-			if media.Type == "application/pdf" {
-				file.Filename = "file.pdf"
-			}
+			file.Filename = media.anyName()
 			e.adjusted.note("messages[].content[].file.filename", "added", "the Responses API wants one")
 		}
 	}
@@ -351,6 +348,10 @@ func (e *openAIResponsesEncoding) tools(request *Request) {
 			e.adjusted.note("tools[].cache_control", "dropped", "the Responses API caches by itself")
 		}
 		e.wire.Tools = append(e.wire.Tools, wire)
+	}
+	if e.wire.ParallelToolCalls != nil && len(e.wire.Tools) == 0 {
+		e.wire.ParallelToolCalls = nil
+		e.adjusted.note("parallel_tool_calls", "dropped", "there are no tools")
 	}
 	switch choice := request.ToolChoice; {
 	case choice == nil:
@@ -421,8 +422,16 @@ func (e *openAIResponsesEncoding) text(request *Request) {
 	if request.Verbosity != "" {
 		e.adjusted.note("verbosity", "renamed", "the Responses API calls it text.verbosity")
 	}
-	if request.ResponseFormat != nil {
-		said.Format = e.format(request.ResponseFormat)
+	if format := request.ResponseFormat; format != nil {
+		said.Format = e.format(format)
+		if format.Type == "json_object" && e.row.has(JSONWord) && !request.saysJSON() {
+			rest := e.wire.Input
+			e.wire.Input = nil
+			sentence := jsonSentence
+			e.item(openAIResponsesMessage{"message", System, []openAIResponsesPart{{Type: "input_text", Text: &sentence}}})
+			e.wire.Input = append(e.wire.Input, rest...)
+			e.adjusted.note("messages", "added", "OpenAI wants to read of JSON where response_format is json_object: a system message asks for it")
+		}
 	}
 	if said.Verbosity != "" || said.Format != nil {
 		e.wire.Text = &said

@@ -106,6 +106,11 @@ func (r *Request) wantsMedia() bool {
 	return slices.ContainsFunc(r.Modalities, func(modality string) bool { return modality != "text" })
 }
 
+// saysJSON reports whether a message says JSON.
+func (r *Request) saysJSON() bool {
+	return r.holds(func(part Part) bool { return strings.Contains(strings.ToLower(part.Text), "json") })
+}
+
 // most is how many tokens the answer may have, and the name under which the
 // caller said so. Where both names were used, the newer one counts.
 func (r *Request) most(adjusted *adjustments) (most *int64, name string) {

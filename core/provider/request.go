@@ -153,6 +153,14 @@ func (m Media) DataURL() string {
 	return "data:" + m.Type + ";base64," + m.Data
 }
 
+// anyName is a name for a file that has none.
+func (m Media) anyName() string {
+	if m.Type == "application/pdf" {
+		return "file.pdf"
+	}
+	return "file"
+}
+
 // Tool is a function that the model may call. Parameters and Strict are as
 // OpenAI's tools have them.
 type Tool struct {

@@ -29,6 +29,12 @@ const (
 	NoStreamOptions Trait = "no_stream_options"
 	// TextOnly: any other part of a message is refused.
 	TextOnly Trait = "text_only"
+	// ImagesOnly: of the parts that are not text only images are taken.
+	ImagesOnly Trait = "images_only"
+	// JSONWord: json_object is refused where no message says JSON.
+	JSONWord Trait = "json_word"
+	// NoJSONObject: json_object is refused, json_schema is not.
+	NoJSONObject Trait = "no_json_object"
 	// NoSchema: json_schema is refused, json_object is not.
 	NoSchema Trait = "no_json_schema"
 	// NoNames: messages[].name is refused.
@@ -54,7 +60,8 @@ const (
 	// ReasoningObject: reasoning_effort is {"reasoning": {"effort": ...}}.
 	ReasoningObject Trait = "reasoning_object"
 	// ThinkingSwitch: reasoning_effort none is {"thinking": {"type": "disabled"}},
-	// and there is low, high and max. No call can be forced while it thinks.
+	// and there is low, high and max. While it thinks, which is the default, no
+	// call can be forced, and sampling parameters are passed over.
 	ThinkingSwitch Trait = "thinking_switch"
 	// ThinkingType: reasoning_effort is {"thinking": {"type": "enabled" or
 	// "disabled"}}, without levels unless the model's row names efforts.
@@ -105,18 +112,18 @@ func lacks(others ...string) []string { return slices.Concat(openAIOnly, others)
 var Rows = []Row{
 	{
 		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields, JSONWord},
 		Lacks:  []string{"top_k", "cache_control"},
 	},
 	{
 		Name: "openai-responses", Form: "openai-responses", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, JSONWord},
 	},
 	{
 		// Each customer has an address of its own (azure.go). The models of other
 		// vendors, which it serves as well, do not know the role developer.
 		Name: "azure", Form: "openai-chat", Credential: Credential{Name: "AZURE_OPENAI_API_KEY", Header: "api-key"},
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, KnownFields},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, KnownFields, JSONWord},
 		Lacks:  []string{"top_k", "cache_control"},
 	},
 	{
@@ -137,7 +144,7 @@ var Rows = []Row{
 		// https://console.groq.com/docs/openai#currently-unsupported-openai-features
 		// and https://console.groq.com/docs/reasoning. Temperature 0 it makes 1e-8 itself.
 		Name: "groq", Form: "openai-chat", Endpoint: "https://api.groq.com/openai/v1", Credential: bearer("GROQ_API_KEY"),
-		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs, OneChoice, KnownFields},
+		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs, OneChoice, KnownFields, ImagesOnly, JSONWord},
 		Lacks:  lacks("top_k", "logit_bias", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
 		Models: []ModelRow{
 			{Name: "openai/gpt-oss", Efforts: []string{"low", "medium", "high"}},
@@ -158,7 +165,7 @@ var Rows = []Row{
 		// "unknown variant `image_url`, expected `text`"; the reasoning of calls
 		// has to come back.
 		Name: "deepseek", Form: "openai-chat", Endpoint: "https://api.deepseek.com", Credential: bearer("DEEPSEEK_API_KEY"),
-		Traits: []Trait{TextOnly, NoSchema, ThinkingSwitch, ReasoningBack},
+		Traits: []Trait{TextOnly, NoSchema, JSONWord, ThinkingSwitch, ReasoningBack},
 		Lacks:  lacks("top_k", "logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
 	},
 	{
@@ -181,7 +188,7 @@ var Rows = []Row{
 		// https://docs.perplexity.ai/api-reference/chat-completions-post: temperature
 		// is less than 2.
 		Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Credential: bearer("PERPLEXITY_API_KEY"),
-		Traits:  []Trait{Alternating, PositivePenalty},
+		Traits:  []Trait{Alternating, PositivePenalty, NoJSONObject},
 		Lacks:   lacks("logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction"),
 		Hottest: 1.99,
 	},

@@ -12,7 +12,7 @@ var traits = []Trait{
 	OpenAIModels, MaxCompletionTokens, DeveloperRole, RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, TextOnly,
 	NoSchema, NoNames, NoLogprobs, OneChoice, NoRequired, KnownFields, PrefixMark, DocumentURLPart, DataURLs, ToolImages,
 	ReasoningObject, ThinkingSwitch, ThinkingType, EnableThinking, GreedyTopP, PositivePenalty, Alternating, NoToolChoice,
-	RequireParameters, ImagesBack, ReasoningBack, ReasoningFieldBack, ReasoningDetailsBack,
+	RequireParameters, ImagesBack, ImagesOnly, JSONWord, NoJSONObject, ReasoningBack, ReasoningFieldBack, ReasoningDetailsBack,
 }
 
 // TestRows: what code and configuration rely on.
