@@ -40,8 +40,10 @@ func compare(t *testing.T, q *question, want map[string]any, got *sent) (found [
 	}
 	strict(t, q, got)
 	have := wires[form].canonical(got.body)
-	covered, padded := map[string]bool{}, false
-	for _, a := range got.adjusted {
+	var padded bool
+	var covered []string // by adjustments
+	changes := map[int][]string{}
+	for i, a := range got.adjusted {
 		places, ok := wires[form].covers[a.Parameter]
 		if !ok {
 			places = []string{a.Parameter}
@@ -50,8 +52,9 @@ func compare(t *testing.T, q *question, want map[string]any, got *sent) (found [
 		if a.Action == "renamed" && moved(want, have, places) {
 			continue // and the value is to be the same
 		}
-		for _, place := range places {
-			covered[place] = true
+		covered = append(covered, places...)
+		if a.Action != "renamed" { // of the argument, which the wire may well call so
+			changes[i] = places
 		}
 	}
 	for _, path := range differ("", want, have) {
@@ -62,6 +65,16 @@ func compare(t *testing.T, q *question, want map[string]any, got *sent) (found [
 		}
 		if !within(pattern, covered) {
 			t.Errorf("%s: recorded %s, sent %s; adjusted %+v", path, quoted(at(want, path)), quoted(at(have, path)), got.adjusted)
+		}
+		for i, places := range changes {
+			if within(pattern, places) {
+				delete(changes, i)
+			}
+		}
+	}
+	for i, places := range changes {
+		if len(places) > 0 {
+			t.Errorf("it says that it changed what is the same: %+v", got.adjusted[i])
 		}
 	}
 	// What an adjustment covers may stand elsewhere, but it is still all said.
@@ -90,8 +103,8 @@ func moved(want, have map[string]any, names []string) bool {
 var places = regexp.MustCompile(`\[\d+\]`)
 
 // within reports whether a place is one of some, or inside of it.
-func within(place string, some map[string]bool) bool {
-	for prefix := range some {
+func within(place string, some []string) bool {
+	for _, prefix := range some {
 		if rest, ok := strings.CutPrefix(place, prefix); ok && (rest == "" || rest[0] == '.' || rest[0] == '[') {
 			return true
 		}

@@ -174,10 +174,12 @@ func geminiPairs(contents []any) {
 			}
 			if result, ok := part["functionResponse"].(map[string]any); ok {
 				name, _ := result["name"].(string)
-				if id, ok := result["id"].(string); ok && ids[id] != "" {
-					result["id"] = ids[id]
-				} else if calls := open[name]; len(calls) > 0 {
-					result["id"], open[name] = calls[0], calls[1:]
+				if id, ok := result["id"].(string); !ok {
+					if calls := open[name]; len(calls) > 0 {
+						result["id"], open[name] = calls[0], calls[1:]
+					}
+				} else if made := ids[id]; made != "" {
+					result["id"] = made
 				}
 			}
 		}

@@ -46,9 +46,6 @@ func canonicalResponses(body map[string]any) map[string]any {
 				item["content"] = []any{map[string]any{"type": kind, "text": text}}
 			}
 			for _, part := range objects(item["content"]) {
-				if part["type"] == "input_text" && item["role"] == "assistant" {
-					part["type"] = kind
-				}
 				for _, name := range []string{"annotations", "logprobs"} {
 					if list, ok := part[name].([]any); ok && len(list) == 0 {
 						delete(part, name)
