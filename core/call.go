@@ -29,6 +29,8 @@ type call struct {
 	waits   []wait // in the order of their numbers
 	spoke   bool   // text of the answer has left the gateway
 	reached []attempt
+	lessons provider.Lessons
+	learned []provider.Lesson // for the host
 }
 
 // wait is a fetch or timer that the host has not ended.
@@ -217,7 +219,7 @@ func (c *call) end(kind provider.Kind, body []byte) {
 		c.abort(c.waits[0].id)
 	}
 	c.ended = true
-	c.engine.emit(&Result{ID: c.id, Kind: kind, Body: body})
+	c.engine.emit(&Result{ID: c.id, Kind: kind, Learned: c.learned, Body: body})
 }
 
 // since is the time from a moment to now, in milliseconds. A host's clock may

@@ -61,14 +61,15 @@ func (c *call) show(request *provider.Request) {
 	})
 }
 
-// encode writes the request for a target.
+// encode writes the request for a target, without what is known to be refused.
 func (c *call) encode(to target, request *provider.Request) (provider.HTTPRequest, []provider.Adjustment, error) {
 	translator := provider.Translators[to.form]
 	if translator == nil {
 		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.form)}
 	}
-	http, adjusted, err := translator.Encode(to.row, request)
-	return http, slices.Concat(request.Adjusted, adjusted), err
+	row, request, heeded := c.lessons.Heed(to.row, to.form, request)
+	http, adjusted, err := translator.Encode(row, request)
+	return http, slices.Concat(request.Adjusted, withHeeded(adjusted, heeded)), err
 }
 
 // target is one way to have a request answered.
@@ -104,7 +105,7 @@ func (c *call) chat(request *provider.Request) {
 		return
 	}
 	for try := 0; ; try++ {
-		answer := c.ask(target, request)
+		answer := c.askHeeding(target, request)
 		if answer.fault == nil {
 			c.succeed(answer)
 			return

@@ -72,6 +72,10 @@ type Result struct {
 	ID ID `json:"-"`
 	// Kind is empty where the call succeeded.
 	Kind provider.Kind `json:"kind,omitempty"`
+	// Learned is what models refused and can be spared in later calls: it goes
+	// into their Lessons. A newer lesson takes the place of one that differs in
+	// Instead alone.
+	Learned []provider.Lesson `json:"learned,omitempty"`
 	// Body is MCP's CallToolResult as JSON: content, structuredContent,
 	// isError, _meta.
 	Body []byte `json:"-"`

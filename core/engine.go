@@ -68,6 +68,7 @@ func (e *Engine) begin(event *Call) error {
 	c := &call{
 		engine: e, id: event.ID, config: e.config,
 		seed: event.Seed, deltas: event.Deltas, timeout: event.TimeoutMS, began: e.now,
+		lessons: knownLessons(event),
 	}
 	e.start(c, func() { c.tool(event) })
 	return nil

@@ -86,6 +86,9 @@ type Call struct {
 	// TimeoutMS is how long the host lets the call run, all attempts together:
 	// no wait goes beyond it. The host ends its fetches then. 0: no bound.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	// Lessons are what earlier calls learned ([Result]), as far as the host
+	// keeps it. Without them a call may take one exchange more.
+	Lessons []provider.Lesson `json:"lessons,omitempty"`
 	// Arguments is JSON as the client sent it.
 	Arguments []byte `json:"-"`
 }

@@ -97,6 +97,10 @@ func TestLegible(t *testing.T) {
 		&core.End{ID: core.CallID(2) | 1},
 		&core.Call{ID: core.CallID(3), Tool: "chat_completion", Arguments: question},
 		&core.Fail{ID: core.CallID(3) | 1, Kind: odd, Reason: odd, Next: odd},
+		&core.Call{ID: core.CallID(5), Tool: "chat_completion", Arguments: append([]byte(`{"temperature":1,`), question[1:]...), Lessons: []provider.Lesson{{
+			Endpoint: "http://" + odd, Form: "anthropic", Model: odd, Refusal: provider.Refusal{Parameter: "temperature"},
+		}, {Effort: odd, Refusal: provider.Refusal{Parameter: odd, Instead: odd, Beside: odd}}}},
+		&core.Cancel{ID: core.CallID(5)},
 		&core.Configure{Config: strange},
 		&core.Call{ID: core.CallID(4), Tool: "chat_completion", Arguments: question},
 	} {

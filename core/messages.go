@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -33,17 +34,19 @@ func (a *arguments) messages() []provider.Message {
 			a.fault(path, given(element), `an object such as {"role": "user", "content": "Hello"}`)
 			continue
 		}
-		messages = append(messages, a.message(path, element))
-		a.legacy(path, element, messages)
+		messages = append(messages, a.message(path, len(messages), element))
+		if messages[len(messages)-1].Role == roleFunction {
+			a.functionResult(path, messages)
+		}
 	}
 	a.pairs(messages)
 	return messages
 }
 
-// message reads one turn of the conversation.
-func (a *arguments) message(path string, element json.Value) provider.Message {
+// message reads one turn of the conversation, which has a place in it.
+func (a *arguments) message(path string, at int, element json.Value) provider.Message {
 	var message provider.Message
-	var content json.Value
+	var content, called json.Value
 	a.each(path+".", element, messageNames, func(name string, value json.Value) {
 		field := path + "." + name
 		switch name {
@@ -72,7 +75,7 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 		case "audio":
 			message.Spoken = a.spoken(field, value)
 		case "function_call":
-			a.object(field, value)
+			called = a.object(field, value)
 		case "content":
 			content = value
 		}
@@ -88,12 +91,16 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 	if message.Role == provider.RoleTool && message.ToolCallID == "" {
 		a.fault(path+".tool_call_id", "nothing", "the id of the call that this is the result of")
 	}
+	// Some servers write an empty function_call into every message.
+	if called.Get("name").String() != "" || called.Get("arguments").String() != "" {
+		a.functionCall(path, at, called, &message)
+	}
 	made := len(message.Images) > 0 || message.Spoken != nil
 	if made && message.Role != provider.Assistant {
 		a.fault(path, "images or audio beside content, of role "+shorten(string(message.Role)), "parts of content such as "+partAllowed[len("a part such as "):])
 	}
 	// An assistant that calls tools, thinks, shows or refuses need not say anything.
-	silent := made || len(message.ToolCalls) > 0 || calls(element) || len(message.Parts) > 0 || len(message.ReasoningDetails) > 0
+	silent := made || len(message.ToolCalls) > 0 || len(message.Parts) > 0 || len(message.ReasoningDetails) > 0
 	if !silent || !isEmpty(content) {
 		message.Parts = append(a.parts(path+".content", content), message.Parts...)
 	}
@@ -103,40 +110,37 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 // roleFunction is the role that results had until 2023.
 const roleFunction provider.Role = "function"
 
-// calls reports whether a message holds function_call, the one call that it
-// could have until 2023. Some servers write an empty one into every message.
-func calls(element json.Value) bool {
-	call := element.Get("function_call")
-	return call.Get("name").String() != "" || call.Get("arguments").String() != ""
+// functionCall makes a tool call of function_call, the one call that a message
+// could have until 2023. An id is not known there: it is the place in the
+// conversation, which the same conversation always has.
+func (a *arguments) functionCall(path string, at int, called json.Value, message *provider.Message) {
+	switch {
+	case message.Role != provider.Assistant:
+		a.fault(path+".function_call", "a call in a message of role "+shorten(string(message.Role)), "a call in an assistant's message")
+		return
+	case len(message.ToolCalls) > 0:
+		a.fault(path+".function_call", "a call", "nothing beside tool_calls, its newer name")
+		return
+	}
+	message.ToolCalls = []provider.ToolCall{a.toolCall(path+".function_call", legacyID(at), called)}
+	a.adapted("messages[].function_call", "renamed", "it went as tool_calls, its newer name")
 }
 
-// legacy makes the latest message what it has been since 2023: function_call a
-// tool call, the role function a tool's result. An id is not known there: it is
-// the place in the conversation, which the same conversation always has.
-func (a *arguments) legacy(path string, element json.Value, messages []provider.Message) {
+// functionResult makes the latest message, of the role function, the result of
+// the call in the message before.
+func (a *arguments) functionResult(path string, messages []provider.Message) {
 	at := len(messages) - 1
 	message := &messages[at]
-	switch {
-	case calls(element) && message.Role != provider.Assistant:
-		a.fault(path+".function_call", "a call in a message of role "+shorten(string(message.Role)), "a call in an assistant's message")
-	case calls(element) && len(message.ToolCalls) > 0:
-		a.fault(path+".function_call", "a call", "nothing beside tool_calls, its newer name")
-	case calls(element):
-		call := element.Get("function_call")
-		message.ToolCalls = []provider.ToolCall{a.toolCall(path+".function_call", legacyID(at), call)}
-		a.adapted("messages[].function_call", "renamed", "it went as tool_calls, its newer name")
-	case message.Role == roleFunction:
-		a.adapted("messages[].role", "renamed", "function went as tool, its newer name")
-		message.Role = provider.RoleTool
-		if at > 0 && len(messages[at-1].ToolCalls) == 1 {
-			call := messages[at-1].ToolCalls[0]
-			if message.Name == call.Function.Name && call.ID == legacyID(at-1) {
-				message.Name, message.ToolCallID = "", call.ID
-			}
+	message.Role = provider.RoleTool
+	a.adapted("messages[].role", "renamed", "function went as tool, its newer name")
+	if at > 0 && len(messages[at-1].ToolCalls) == 1 {
+		call := messages[at-1].ToolCalls[0]
+		if message.Name == call.Function.Name && call.ID == legacyID(at-1) {
+			message.Name, message.ToolCallID = "", call.ID
 		}
-		if message.ToolCallID == "" {
-			a.fault(path+".name", strconv.Quote(shorten(message.Name)), "the name of the function_call in the message before")
-		}
+	}
+	if message.ToolCallID == "" {
+		a.fault(path+".name", strconv.Quote(shorten(message.Name)), "the name of the function_call in the message before")
 	}
 }
 
@@ -305,6 +309,9 @@ func (a *arguments) part(path string, element json.Value) provider.Part {
 				part.Media = merged(part.Media, a.media(path+".url", value))
 			case "detail":
 				part.Media.Detail = a.string(path+".detail", value)
+				if !slices.Contains([]string{"", "low", "high", "auto", "original"}, part.Media.Detail) {
+					a.fault(path+".detail", given(value), "low, high, auto, original")
+				}
 			case "format":
 				part.Media.Type = a.string(path+".format", value)
 			}

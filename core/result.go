@@ -47,10 +47,12 @@ type gateway struct {
 	RequestedModel string                `json:"requested_model"`
 	Attempts       []attempt             `json:"attempts"`
 	Adjusted       []provider.Adjustment `json:"adjusted"`
-	LatencyMS      int64                 `json:"latency_ms"`
-	RequestID      string                `json:"request_id,omitempty"`
-	Partial        bool                  `json:"partial,omitempty"`
-	Target         string                `json:"target"`
+	// CostUSD is in US dollars, by the provider's own account.
+	CostUSD   *float64 `json:"cost_usd,omitempty"`
+	LatencyMS int64    `json:"latency_ms"`
+	RequestID string   `json:"request_id,omitempty"`
+	Partial   bool     `json:"partial,omitempty"`
+	Target    string   `json:"target"`
 }
 
 // failure is a failure's fields, for programs.
@@ -82,6 +84,9 @@ func (c *call) completion(answer *answer) *completion {
 		Partial:        answer.fault != nil,
 		Target:         c.config.Target,
 	}}
+	if object.Usage != nil {
+		object.Gateway.CostUSD = object.Usage.CostUSD
+	}
 	if object.Created == 0 {
 		object.Created = c.engine.now / 1000
 	}
@@ -288,6 +293,9 @@ func (c *call) summary(object *completion) string {
 	words := []string{object.Model + " (" + object.Gateway.Provider + ")"}
 	if usage := object.Usage; usage != nil {
 		words = append(words, count(usage.PromptTokens, "token")+" in, "+strconv.FormatInt(usage.CompletionTokens, 10)+" out")
+		if usage.CostUSD != nil {
+			words = append(words, price(*usage.CostUSD))
+		}
 	}
 	words = append(words, seconds(object.Gateway.LatencyMS))
 	if tries := len(object.Gateway.Attempts); tries > 1 {
@@ -305,6 +313,15 @@ func (c *call) summary(object *completion) string {
 		words = append(words, adjustment.Parameter+" "+adjustment.Action+": "+adjustment.Reason)
 	}
 	return strings.Join(words, " · ")
+}
+
+// price writes dollars, for small amounts too as 0.00004, not 4e-05.
+func price(dollars float64) string {
+	text := strconv.FormatFloat(dollars, 'g', 4, 64)
+	if strings.Contains(text, "e") {
+		text = strings.TrimRight(strconv.FormatFloat(dollars, 'f', 9, 64), "0")
+	}
+	return "$" + strings.TrimSuffix(text, ".")
 }
 
 func count(n int64, noun string) string {

@@ -66,10 +66,12 @@ type HostConfig struct {
 // in running.go. A machine is a bulkhead: if it dies, its calls are answered with kind
 // internal, and no other call notices.
 //
-// Two locks are taken in this order: a slot's, then the host's.
+// Two locks are taken in this order: a slot's, then the host's. That of the
+// lessons is taken last, alone.
 type Host struct {
 	config   HostConfig
 	redactor *redactor
+	lessons  lessons
 
 	mu       sync.Mutex
 	slots    []*slot         // that take calls
@@ -370,6 +372,7 @@ func (h *Host) start(ctx context.Context, s *slot, event *core.Call) (*running, 
 	// The call's time begins here: a machine that had to be compiled is not
 	// the provider's delay.
 	event.AtMS = now()
+	event.Lessons = h.lessons.all()
 	if h.config.Timeout > 0 {
 		r.deadline = time.Now().Add(h.config.Timeout)
 	}
@@ -446,6 +449,7 @@ func (h *Host) perform(s *slot, effect core.Effect) {
 			r.add(effect.Text, nil)
 		}
 	case *core.Result:
+		h.lessons.add(effect.Learned)
 		h.finish(s, effect)
 	case *core.Log:
 		h.Log(effect.Text)

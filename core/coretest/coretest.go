@@ -10,6 +10,7 @@
 //	config                        Configure; the body is a core.Config as JSON.
 //	                              Without it the file begins with [DefaultConfig].
 //	describe                      Describe.
+//	lessons                       What the host knows from then on: a list of provider.Lesson as JSON.
 //	call 1 [deltas] [seed=7] [timeout=ms] [tool=x]   Call number 1; the body is its arguments.
 //	reply 1.1 200 TYPE [name:value]     Head, Chunk and End; the body is the reply's.
 //	head 1.1 200 TYPE [name:value]      Head alone.
@@ -24,7 +25,7 @@
 // CRLF, bytes that are not UTF-8, or no final newline.
 //
 // Outputs: manifest, fetch 1.1, abort 1.1, timer 1.2, progress 1 (a line a
-// delta), result 1, log 1. JSON is shown indented; the replay checks that it
+// delta), result 1, learned 1 (of that result), log 1. JSON is shown indented; the replay checks that it
 // was compact.
 //
 // Time begins at [Epoch] and passes 100 ms before every input. It does not
@@ -149,6 +150,7 @@ type session struct {
 	now     int64
 	seen    []core.ID       // calls, fetches and timers, in order
 	results map[core.ID]int // by call
+	lessons []provider.Lesson
 	out     *txtar.Archive
 }
 
@@ -233,7 +235,7 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 			return nil, fmt.Errorf("%q is no id", words[1])
 		}
 	}
-	need := map[string]int{"config": 1, "describe": 1, "call": 2, "cancel": 2, "chunk": 2, "end": 2, "fire": 2, "fail": 3, "reply": 4, "head": 4}[words[0]]
+	need := map[string]int{"config": 1, "describe": 1, "lessons": 1, "call": 2, "cancel": 2, "chunk": 2, "end": 2, "fire": 2, "fail": 3, "reply": 4, "head": 4}[words[0]]
 	if need == 0 || len(words) < need {
 		return nil, fmt.Errorf("no such input")
 	}
@@ -245,8 +247,13 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 		return []core.Event{event}, decoder.Decode(&event.Config)
 	case "describe":
 		return []core.Event{&core.Describe{AtMS: s.now}}, nil
+	case "lessons":
+		s.lessons = nil
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		return nil, decoder.Decode(&s.lessons)
 	case "call":
-		event := &core.Call{ID: id, AtMS: s.now, Tool: "chat_completion", Arguments: data}
+		event := &core.Call{ID: id, AtMS: s.now, Tool: "chat_completion", Lessons: s.lessons, Arguments: data}
 		s.seen = append(s.seen, id)
 		s.results[id] = 0
 		for _, word := range words[2:] {
@@ -321,7 +328,7 @@ func unquote(data []byte) ([]byte, error) {
 
 // outputs are the sections that a replay writes.
 var outputs = map[string]bool{
-	"manifest": true, "fetch": true, "abort": true, "timer": true, "progress": true, "result": true, "log": true,
+	"manifest": true, "fetch": true, "abort": true, "timer": true, "progress": true, "result": true, "learned": true, "log": true,
 }
 
 // render appends effects as sections. Deltas of one call that follow each
@@ -384,6 +391,13 @@ func (s *session) render(effects []core.Effect) error {
 			data += "\n"
 		}
 		s.out.Files = append(s.out.Files, txtar.File{Name: name, Data: []byte(data)})
+		if result, ok := effect.(*core.Result); ok && len(result.Learned) > 0 {
+			learned, err := json.MarshalIndent(result.Learned, "", "  ")
+			if err != nil {
+				return err
+			}
+			s.out.Files = append(s.out.Files, txtar.File{Name: "learned " + result.ID.String(), Data: append(learned, '\n')})
+		}
 	}
 	return nil
 }

@@ -21,7 +21,8 @@ type History struct {
 	open  []*exchange
 	ended []core.ID // calls, fetches and timers
 	last  uint32    // the latest call's number
-	form  string    // the wire form of the provider
+	known []provider.Lesson
+	form  string // the wire form of the provider
 }
 
 // exchange is a fetch or a timer in flight.
@@ -64,6 +65,7 @@ func (h *History) observe(effects []core.Effect) {
 		case *core.Result:
 			h.calls = slices.DeleteFunc(h.calls, func(id core.ID) bool { return id == effect.ID })
 			h.ended = append(h.ended, effect.ID)
+			h.known = append(h.known, effect.Learned...)
 			for _, e := range slices.Clone(h.open) {
 				if e.id.Call() == effect.ID {
 					h.over(e.id)
@@ -165,7 +167,7 @@ func (h *History) call() *core.Call {
 	}
 	return &core.Call{
 		ID: id, AtMS: h.now, Tool: tool, Seed: uint64(h.Number(256)) * 0x0101010101010101,
-		Deltas: h.Number(2) == 0, TimeoutMS: Pick(h.Bytes, []int64{0, 0, 0, 1, 3500, 60_000, 600_000}), Arguments: Arguments(h.Bytes),
+		Deltas: h.Number(2) == 0, TimeoutMS: Pick(h.Bytes, []int64{0, 0, 0, 1, 3500, 60_000, 600_000}), Lessons: h.known, Arguments: Arguments(h.Bytes),
 	}
 }
 
@@ -230,6 +232,9 @@ func Reply(source *Bytes, form string) []byte {
 		return source.Take(source.Number(256))
 	case kind == 14:
 		return source.object(nil, 0, replyFields)
+	case kind == 12, kind == 13 && source.Number(2) == 0:
+		b = append(append(b, `{"error":{"code":"unsupported_value","param":`...), Pick(source, refusable)...)
+		return append(source.fields(append(b, `,"message":"m"`...), 1, otherFields), '}')
 	case kind == 13:
 		return source.fields(append(b, `{"error":{"message":"m"}`...), 0, []string{"error", "message", "detail", "type", "request_id"})
 	case kind > 8 && isAnthropic:
@@ -309,6 +314,12 @@ var (
 	texts      = []string{`"x"`, `"é😀"`, `""`, `" \n"`, `"end \n"`, `"\ud800\u0000"`, "\"\xff\xc3\"", `"<&>\u2028"`, `null`}
 	blockTypes = []string{`"text"`, `"thinking"`, `"redacted_thinking"`, `"tool_use"`, `"fallback"`, `"x"`}
 )
+
+// refusable are parameters that an error may name.
+var refusable = []string{
+	`"temperature"`, `"top_p"`, `"frequency_penalty"`, `"presence_penalty"`, `"stop"`, `"seed"`, `"reasoning_effort"`,
+	`"parallel_tool_calls"`, `"stream_options"`, `"max_tokens"`, `"max_completion_tokens"`, `"reasoning.summary"`, `"messages"`,
+}
 
 // The fields that the decoders read.
 var (

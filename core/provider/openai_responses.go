@@ -390,12 +390,14 @@ func (e *openAIResponsesEncoding) reasoning(request *Request) {
 	if !e.model.reasons {
 		return // "Encrypted content is not supported with this model."
 	}
-	e.wire.Include = append(e.wire.Include, "reasoning.encrypted_content")
+	if !e.row.has(NoEncryptedReasoning) {
+		e.wire.Include = append(e.wire.Include, "reasoning.encrypted_content")
+	}
 	if effort == "" {
 		return
 	}
 	e.wire.Reasoning = &openAIResponsesReasoning{Effort: effort}
-	if effort != "none" && !request.adds("reasoning.summary") {
+	if effort != "none" && !e.row.has(NoReasoningSummary) && !request.adds("reasoning.summary") {
 		e.wire.Reasoning.Summary = "auto"
 	}
 }

@@ -40,6 +40,15 @@ var parameters = []parameter{
 	{"moderation", func(r *Request) bool { return r.Moderation != nil }, func(r *Request) { r.Moderation = nil }, true},
 }
 
+// parameterOf is the parameter of a name, if it is one that is not needed.
+func parameterOf(name string) *parameter {
+	at := slices.IndexFunc(parameters, func(parameter parameter) bool { return parameter.name == name })
+	if at < 0 || parameters[at].needed {
+		return nil
+	}
+	return &parameters[at]
+}
+
 // fit is the request without the parameters that a form, the row's server or
 // the model there do not have.
 func (r *Row) fit(form string, lacks []string, request *Request, adjusted *adjustments) (*Request, *Error) {

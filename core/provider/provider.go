@@ -47,6 +47,12 @@ type Row struct {
 	Version string `json:"version,omitempty"`
 }
 
+// TakeAfter makes the row's server one like another's: only who it is and where
+// stays.
+func (r *Row) TakeAfter(other Row) {
+	r.Traits, r.Lacks, r.Models, r.Hottest = other.Traits, other.Lacks, other.Models, other.Hottest
+}
+
 // ModelRow is what a provider's models of one name take and refuse: data.
 type ModelRow struct {
 	// Name is how their ids begin; empty: all.

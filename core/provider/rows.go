@@ -82,6 +82,11 @@ const (
 	RequireParameters Trait = "require_parameters"
 	// ImagesBack: images go back with the assistant's messages.
 	ImagesBack Trait = "images_back"
+	// NoReasoningSummary: Responses refuse reasoning.summary, as OpenAI's do to
+	// organisations that are not verified.
+	NoReasoningSummary Trait = "no_reasoning_summary"
+	// NoEncryptedReasoning: Responses refuse to give reasoning.encrypted_content.
+	NoEncryptedReasoning Trait = "no_encrypted_reasoning"
 	// ReasoningBack: reasoning_content goes back with the assistant's messages.
 	ReasoningBack Trait = "reasoning_back"
 	// ReasoningFieldBack: the same under the name reasoning.
@@ -178,6 +183,10 @@ var Rows = []Row{
 			{Name: "grok-4.5", Efforts: []string{"low", "medium", "high"}, Lacks: notReasoning},
 			{Name: "grok-4.3", Efforts: []string{"none", "low", "medium", "high"}, Lacks: notReasoning},
 			{Name: "grok-4.20", Lacks: append([]string{"reasoning_effort"}, notReasoning...)},
+			{Name: "grok-4-0709", Lacks: append([]string{"reasoning_effort"}, notReasoning...)},
+			{Name: "grok-4-fast-reasoning", Lacks: notReasoning},
+			{Name: "grok-4-1-fast-reasoning", Lacks: notReasoning},
+			{Name: "grok-code-fast", Lacks: notReasoning},
 			{Name: "grok-3-mini", Efforts: []string{"low", "high"}, Lacks: notReasoning},
 		},
 	},

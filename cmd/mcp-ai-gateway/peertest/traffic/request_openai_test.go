@@ -150,14 +150,15 @@ func readOpenAIRequest(q *question, body map[string]any) {
 		}
 	}
 	for _, message := range objects(body["messages"]) {
-		if _, ok := message["prefix"]; ok {
-			q.leave("messages[].prefix")
-		}
+		q.unknown(message, "messages[].", "role", "content", "name", "tool_calls", "tool_call_id", "function_call", "refusal",
+			"reasoning", "reasoning_details", "annotations", "images", "audio")
 	}
 	tools, _ := take(body, "tools")
 	var functions, own []any
 	for _, tool := range objects(tools) {
-		if tool["function"] != nil {
+		if function, ok := tool["function"].(map[string]any); ok {
+			q.unknown(tool, "tools[].", "type", "function", "cache_control")
+			q.unknown(function, "tools[].function.", "name", "description", "parameters", "strict")
 			functions = append(functions, tool)
 		} else {
 			own = append(own, tool)
@@ -199,11 +200,7 @@ func (q *question) openAIMessage(message map[string]any) {
 		if function, ok := call["function"].(map[string]any); ok {
 			function["arguments"] = worded(function["arguments"])
 		}
-		for name := range call {
-			if !slices.Contains([]string{"id", "type", "function", "extra_content"}, name) {
-				q.leave("messages[].tool_calls[]." + name)
-			}
-		}
+		q.unknown(call, "messages[].tool_calls[].", "id", "type", "function", "extra_content")
 	}
 	for _, part := range objects(message["content"]) {
 		kind, _ := part["type"].(string)
@@ -220,11 +217,7 @@ func (q *question) openAIMessage(message map[string]any) {
 			q.leave("messages[].content[type " + kind + "]")
 			continue
 		}
-		for name := range part {
-			if name != "type" && name != kind && name != "cache_control" {
-				q.leave("messages[].content[]." + name)
-			}
-		}
+		q.unknown(part, "messages[].content[].", "type", kind, "cache_control")
 	}
 }
 
