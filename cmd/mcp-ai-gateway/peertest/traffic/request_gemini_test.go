@@ -2,6 +2,7 @@ package traffic
 
 import (
 	"bytes"
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -178,8 +179,8 @@ func geminiPairs(contents []any) {
 					if calls := open[name]; len(calls) > 0 {
 						result["id"], open[name] = calls[0], calls[1:]
 					}
-				} else if made := ids[id]; made != "" {
-					result["id"] = made
+				} else {
+					result["id"] = cmp.Or(ids[id], "of no call: "+id)
 				}
 			}
 		}
