@@ -145,7 +145,8 @@ func isTool(tools []provider.Tool, name string) bool {
 }
 
 // extra reads extra_body, which may not name what the gateway knows: such a
-// field would go past all checks.
+// field would go past all checks. Its tools are the provider's own, which go
+// behind the functions of the argument.
 func (a *arguments) extra() json.RawMessage {
 	value, ok := a.fields["extra_body"]
 	if !ok {
@@ -153,12 +154,14 @@ func (a *arguments) extra() json.RawMessage {
 	}
 	value = a.object("extra_body", value)
 	empty := true
-	value.ForEach(func(key, _ json.Value) bool {
+	value.ForEach(func(key, member json.Value) bool {
 		empty = false
-		for _, name := range chatNames {
-			if key.String() == name {
-				a.fault("extra_body."+name, "an argument of chat_completion", "fields of the provider's that are none")
-			}
+		name := key.String()
+		switch {
+		case name == "tools":
+			a.ownTools(member)
+		case slices.Contains(chatNames, name):
+			a.fault("extra_body."+name, "an argument of chat_completion", "fields of the provider's that are none")
 		}
 		return true
 	})
@@ -166,4 +169,23 @@ func (a *arguments) extra() json.RawMessage {
 		return nil
 	}
 	return json.Compact([]byte(value.Raw))
+}
+
+// ownTools checks that tools of extra_body are none that the argument tools
+// has: functions, in the words of any form.
+func (a *arguments) ownTools(list json.Value) {
+	if !list.IsArray() {
+		a.fault("extra_body.tools", given(list), "a list of the provider's own tools")
+		return
+	}
+	for i, tool := range list.Array() {
+		path := "extra_body.tools[" + strconv.Itoa(i) + "]"
+		const allowed = "tools of the provider's own, such as web search; functions belong in the argument tools"
+		switch {
+		case !tool.IsObject():
+			a.fault(path, given(tool), allowed)
+		case tool.Get("type").String() == "function", tool.Get("function").Exists(), tool.Get("functionDeclarations").Exists(), tool.Get("input_schema").Exists():
+			a.fault(path, "a function", allowed)
+		}
+	}
 }

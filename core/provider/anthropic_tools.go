@@ -30,7 +30,7 @@ func (e *anthropicEncoding) tools(request *Request) *Error {
 		}
 		e.wire.Tools = append(e.wire.Tools, wire)
 	}
-	if len(request.Tools) == 0 {
+	if len(request.Tools) == 0 && !request.adds("tools") {
 		e.called(request.Messages)
 	}
 	return e.choice(request)

@@ -143,6 +143,9 @@ func (gemini) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, err
 	e.tier(request.ServiceTier)
 	if request.ReasoningEffort != "" {
 		config.ThinkingConfig = e.model.thinking(request.ReasoningEffort, e.name, &e.adjusted)
+		if config.ThinkingConfig != nil && request.adds("generationConfig.thinkingConfig.includeThoughts") {
+			config.ThinkingConfig.IncludeThoughts = false // the caller says it
+		}
 	}
 	if written, err := json.Marshal(config); err != nil || string(written) != "{}" {
 		e.wire.GenerationConfig = &config

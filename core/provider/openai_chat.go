@@ -165,7 +165,7 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 	if fault != nil {
 		return HTTPRequest{}, nil, fault
 	}
-	switched := json.Parse(request.Extra).Get("thinking").Exists() // by the caller
+	switched := request.adds("thinking") // by the caller
 	e.thinks = row.has(ThinkingSwitch) && !switched && request.ReasoningEffort != "none" && request.Model != "deepseek-chat"
 	e.wire = openAIChatRequest{
 		Model:             request.Model,
@@ -374,7 +374,7 @@ func (e *openAIChatEncoding) effort(request *Request) {
 // them over would give another answer than was asked for. Others are left to
 // the router: a server less costs more than a seed that is passed over.
 func (e *openAIChatEncoding) routing(request *Request) {
-	if !e.row.has(RequireParameters) || json.Parse(request.Extra).Get("provider.require_parameters").Exists() {
+	if !e.row.has(RequireParameters) || request.adds("provider.require_parameters") {
 		return
 	}
 	schema := request.ResponseFormat != nil && request.ResponseFormat.Type == "json_schema"

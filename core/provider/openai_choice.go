@@ -31,7 +31,7 @@ func (r *Row) needsResponses(request *Request) string {
 	switch {
 	case model.responsesOnly:
 		return request.Model + " is on /responses only"
-	case len(request.Tools) > 0 && (model.chatTools == toolsNever || model.chatTools == toolsWithoutEffort && request.ReasoningEffort != "none"):
+	case len(request.Tools) > 0 && !model.callsOnChat(request.ReasoningEffort):
 		return request.Model + " calls tools on /responses only"
 	case model.reasons && slices.ContainsFunc(request.Messages, holdsThought):
 		return "reasoning goes back on /responses only"

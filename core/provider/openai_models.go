@@ -41,9 +41,22 @@ type chatTools int
 
 const (
 	toolsAlways        chatTools = iota
-	toolsWithoutEffort           // with reasoning_effort none only
+	toolsWithoutEffort           // only while it does not reason
 	toolsNever
 )
+
+// callsOnChat reports whether the model takes tools on Chat Completions at an
+// effort. One that does not reason by itself does where nothing is said as well
+// (gpt-5.4-mini, recorded).
+func (m openAIModel) callsOnChat(effort string) bool {
+	switch m.chatTools {
+	case toolsWithoutEffort:
+		return effort == "none" || effort == "" && m.sampling == samplingUnless
+	case toolsNever:
+		return false
+	}
+	return true
+}
 
 func openAIModelOf(id string) openAIModel {
 	if tuned, ok := strings.CutPrefix(id, "ft:"); ok {

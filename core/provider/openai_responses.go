@@ -153,7 +153,7 @@ func (openAIResponses) Encode(row *Row, request *Request) (HTTPRequest, []Adjust
 	}
 	e.tools(request)
 	e.length(request)
-	e.reasoning(request.ReasoningEffort)
+	e.reasoning(request)
 	e.logprobs(request)
 	e.text(request)
 	e.model.fitSampling(request, e.wire.Reasoning.effort(), row, []samplingParameter{
@@ -385,8 +385,8 @@ func (e *openAIResponsesEncoding) length(request *Request) {
 
 // reasoning writes the effort, asks for the summary that goes with it, and for
 // the state that lets the next request go on with the same thoughts.
-func (e *openAIResponsesEncoding) reasoning(effort string) {
-	effort = e.model.effort(effort, e.wire.Model, &e.adjusted)
+func (e *openAIResponsesEncoding) reasoning(request *Request) {
+	effort := e.model.effort(request.ReasoningEffort, e.wire.Model, &e.adjusted)
 	if !e.model.reasons {
 		return // "Encrypted content is not supported with this model."
 	}
@@ -397,7 +397,7 @@ func (e *openAIResponsesEncoding) reasoning(effort string) {
 		return
 	}
 	e.wire.Reasoning = &openAIResponsesReasoning{Effort: effort}
-	if effort != "none" && !e.row.has(NoReasoningSummary) {
+	if effort != "none" && !e.row.has(NoReasoningSummary) && !request.adds("reasoning.summary") {
 		e.wire.Reasoning.Summary = "auto"
 	}
 }

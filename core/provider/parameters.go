@@ -3,6 +3,8 @@ package provider
 import (
 	"slices"
 	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
 
 // parameter is one that not every form or server has.
@@ -129,6 +131,10 @@ func (r *Request) most(adjusted *adjustments) (most *int64, name string) {
 	}
 	return r.MaxCompletionTokens, "max_completion_tokens"
 }
+
+// adds reports whether extra_body has a field at a path. What nobody asked for
+// makes way for it.
+func (r *Request) adds(path string) bool { return json.Parse(r.Extra).Get(path).Exists() }
 
 // is reports whether a truth was said and is true.
 func is(truth *bool) bool { return truth != nil && *truth }
