@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -80,7 +81,7 @@ func (c *call) encode(to target, request *provider.Request) (provider.HTTPReques
 	}
 	row, request, heeded := c.lessons.Heed(to.row, to.form, request)
 	http, adjusted, err := translator.Encode(row, request)
-	return http, withHeeded(adjusted, heeded), err
+	return http, slices.Concat(request.Adjusted, withHeeded(adjusted, heeded)), err
 }
 
 // attempt is one exchange with a provider, as results list it.

@@ -68,7 +68,9 @@ func (c *call) aim(request *provider.Request, n named) target {
 		// Who sets top_p chose the one way of sampling; vendors advise against both.
 		aimed.Temperature = cmp.Or(request.Temperature, wanted.Temperature, c.config.DefaultTemperature)
 	}
-	aimed.MaxTokens = cmp.Or(request.MaxTokens, wanted.MaxTokens, c.config.DefaultMaxTokens)
+	if request.MaxCompletionTokens == nil {
+		aimed.MaxTokens = cmp.Or(request.MaxTokens, wanted.MaxTokens, c.config.DefaultMaxTokens)
+	}
 	aimed.ReasoningEffort = cmp.Or(request.ReasoningEffort, wanted.ReasoningEffort)
 	return target{asked: request.Model, row: n.row, form: provider.FormFor(n.row, &aimed), model: n.id, known: n.model, request: &aimed}
 }

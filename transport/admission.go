@@ -28,7 +28,7 @@ func NewAdmission(next Fetcher, limits map[string]gate.Limits) *Admission {
 }
 
 // Fetch performs one exchange, when the gate admits it.
-func (a *Admission) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.Event)) {
+func (a *Admission) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event)) {
 	id := uint64(fetch.ID)
 	if refuse, left := a.ask(ctx, fetch); left {
 		tell(&core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"})
@@ -41,7 +41,7 @@ func (a *Admission) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core
 		return
 	}
 	done := gate.Done{Fetch: id, Kind: provider.Canceled} // where nothing else is told
-	a.next.Fetch(ctx, fetch, func(event core.Event) {
+	a.next.Fetch(ctx, fetch, body, func(event core.Event) {
 		switch event := event.(type) {
 		case *core.Head:
 			done.Kind, done.RetryAfterMS = outcome(event)

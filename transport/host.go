@@ -59,6 +59,12 @@ type HostConfig struct {
 	// Idle is called when no call has come for a while after the last one: the
 	// time to give memory back. Nil: nothing is done.
 	Idle func()
+	// States say of providers what is not as usual, for calls that list models.
+	// Nil: nobody knows.
+	States func() []core.State
+	// Lists takes providers' lists of models that a call has read. Nil: they are
+	// read again by the next call that needs them.
+	Lists func([]core.List)
 	// Log takes lines for the operator. Nil: nobody reads them.
 	Log func(string)
 }
@@ -316,6 +322,21 @@ func (h *Host) busy() bool {
 	return slices.ContainsFunc(h.slots, func(s *slot) bool { return s.load > 0 })
 }
 
+// Configure gives every machine that is open a configuration, which configure
+// makes for it. Machines that are opened later are the business of Open.
+func (h *Host) Configure(configure func(core.Machine) *core.Configure) {
+	h.mu.Lock()
+	slots := slices.Clone(h.slots)
+	h.mu.Unlock()
+	for _, s := range slots {
+		s.mu.Lock()
+		if s.machine != nil && s.fault == nil {
+			h.step(s, configure(s.machine))
+		}
+		s.mu.Unlock()
+	}
+}
+
 // retire keeps new calls from a slot.
 func (h *Host) retire(s *slot) {
 	s.retired = true
@@ -390,6 +411,9 @@ func (h *Host) start(ctx context.Context, s *slot, event *core.Call, payloads *p
 	// the provider's delay.
 	event.AtMS = now()
 	event.Lessons = h.lessons.all()
+	if h.config.States != nil && event.Tool == listTool {
+		event.States = h.config.States()
+	}
 	if h.config.Timeout > 0 {
 		r.deadline = time.Now().Add(h.config.Timeout)
 	}
@@ -471,6 +495,9 @@ func (h *Host) perform(s *slot, effect core.Effect) {
 		}
 	case *core.Result:
 		h.lessons.add(effect.Learned)
+		if h.config.Lists != nil && len(effect.Lists) > 0 {
+			go h.config.Lists(effect.Lists) // it may write files, and configure this very slot
+		}
 		h.finish(s, effect)
 	case *core.Log:
 		h.Log(effect.Text)

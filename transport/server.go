@@ -57,9 +57,9 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 	}
 	s := &Server{
 		protocol: server.NewMCPServer(program.Name, program.Version, options...),
-		host:   host,
-		tools:  map[string]bool{},
-		client: program.Client,
+		host:     host,
+		tools:    map[string]bool{},
+		client:   program.Client,
 	}
 	if s.client == nil {
 		s.client = func(string) {}
