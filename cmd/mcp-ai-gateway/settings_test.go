@@ -19,6 +19,9 @@ type environment map[string]string
 
 func (e environment) get(name string) string { return e[name] }
 
+// sources are the environment alone.
+func (e environment) sources() sources { return sources{getenv: e.get, readFile: os.ReadFile} }
+
 // TestSettings reads environments and shows the parts that they decide.
 func TestSettings(t *testing.T) {
 	for _, test := range []struct {
@@ -55,7 +58,7 @@ func TestSettings(t *testing.T) {
 		{"Vertex AI's token", environment{"API_FORMAT": "gemini", "API_ENDPOINT": "https://us-central1-aiplatform.googleapis.com/v1/projects/p/locations/us-central1", "API_KEY": "ya29.x"}, []string{`"credential":{"name":"API_KEY","header":"authorization","prefix":"Bearer "}`}},
 		{"D33, no key for a server of one's own", environment{"API_ENDPOINT": "http://nas.local:11434/v1"}, []string{`"endpoint":"http://nas.local:11434/v1"}`}},
 	} {
-		s := readSettings(test.env.get, "")
+		s := readSettings(test.env.sources())
 		config, err := json.Marshal(s.config)
 		if err != nil || s.fault() != nil {
 			t.Errorf("%s: %v, %v", test.name, err, s.fault())
@@ -66,7 +69,7 @@ func TestSettings(t *testing.T) {
 			}
 		}
 	}
-	if s := readSettings(environment{"REQUEST_TIMEOUT": "1.5"}.get, ""); s.timeout != 1500*time.Millisecond {
+	if s := readSettings(environment{"REQUEST_TIMEOUT": "1.5"}.sources()); s.timeout != 1500*time.Millisecond {
 		t.Errorf("the timeout is %v", s.timeout)
 	}
 }
@@ -104,7 +107,7 @@ func TestWrongSettings(t *testing.T) {
 		if test.name == "ANTHROPIC_VERSION" {
 			env["API_FORMAT"] = "anthropic"
 		}
-		fault := readSettings(env.get, "").fault()
+		fault := readSettings(env.sources()).fault()
 		if fault == nil || !strings.Contains(fault.Message, test.want) {
 			t.Errorf("%s=%s: %v", test.name, test.value, fault)
 		} else if strings.Contains(fault.Message, "hunter2") || strings.Contains(fault.Message, "0123456789") {
@@ -132,7 +135,7 @@ func TestProxySettings(t *testing.T) {
 		{environment{"HTTPS_PROXY": "http://u:p%zz@h:1", "API_ENDPOINT": "http://127.0.0.1:11434/v1"}, proxy{}},
 		{environment{"ALL_PROXY": "ftp://a:1", "NO_PROXY": "*"}, proxy{No: "*"}},
 	} {
-		s := readSettings(test.env.get, "")
+		s := readSettings(test.env.sources())
 		if s.proxy != test.want || s.fault() != nil {
 			t.Errorf("%v: %+v, %v", test.env, s.proxy, s.fault())
 		}
@@ -143,7 +146,7 @@ func TestProxySettings(t *testing.T) {
 	s := readSettings(environment{
 		"HTTP_PROXY": "http://me:letmein-123@a:1", "HTTPS_PROXY": "http://me:letmein-456@a:1", "ALL_PROXY": "http://token-as-user@b:1",
 		"API_ENDPOINT": "https://x.example/v1?api-key=in-the-query&v=1",
-	}.get, "")
+	}.sources())
 	hidden := slices.Sorted(maps.Values(s.hidden))
 	if want := []string{"in-the-query", "letmein-123", "letmein-456", "token-as-user"}; !slices.Equal(hidden, want) {
 		t.Errorf("hidden are %q, want %q", hidden, want)
@@ -154,7 +157,13 @@ func TestProxySettings(t *testing.T) {
 // program reads.
 func TestVariables(t *testing.T) {
 	read := map[string]bool{}
-	readSettings(func(name string) string { read[name] = true; return "" }, "")
+	readSettings(sources{getenv: func(name string) string {
+		read[name] = true
+		if name == "AZURE_OPENAI_API_KEY" {
+			return "a-key" // its endpoint is read if it is set
+		}
+		return ""
+	}})
 	readme, err := os.ReadFile(filepath.Join("..", "..", "README.md"))
 	if err != nil {
 		t.Fatal(err)
