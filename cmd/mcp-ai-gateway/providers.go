@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"iter"
 	"net/url"
 	"slices"
 	"strconv"
@@ -112,6 +113,19 @@ var elsewhere = []string{"GITHUB_TOKEN", "HF_TOKEN"}
 
 // secondNames are other variables that vendors' own SDKs read.
 var secondNames = map[string]string{"GEMINI_API_KEY": "GOOGLE_API_KEY"}
+
+// keyVariables are all that may hold a provider's key.
+func keyVariables() iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for _, row := range provider.Rows {
+			for _, name := range []string{row.Credential.Name, secondNames[row.Credential.Name]} {
+				if name != "" && !yield(name) {
+					return
+				}
+			}
+		}
+	}
+}
 
 // set is the variable that holds a row's key, "" where none does.
 func (s *settings) set(variable string) string {

@@ -16,7 +16,6 @@ package config
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -106,9 +105,6 @@ func (f Fault) String() string {
 	}
 	return f.Sentence() + "\n" + f.Excerpt
 }
-
-// as is errors.As.
-func as[T error](err error, target *T) bool { return errors.As(err, target) }
 
 // reader is a file while it is read.
 type reader struct {

@@ -1,6 +1,7 @@
 package config
 
 import (
+	"errors"
 	"fmt"
 	"regexp"
 	"slices"
@@ -52,12 +53,12 @@ func (d *document) parse(data []byte) ast.Node {
 		d.whole("line %d: nested too deeply, allowed: at most %d levels", line, deepestNesting)
 		return nil
 	}
-	file, err := parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
+	file, err := parsed(text)
 	if err != nil {
 		var place *token.Token
 		why := "it is not YAML"
 		var known yaml.Error
-		if as(err, &known) {
+		if errors.As(err, &known) {
 			place, why = known.GetToken(), known.GetMessage()
 		}
 		d.fault(place, "", "%s", veiled(why))
@@ -78,6 +79,19 @@ func (d *document) parse(data []byte) ast.Node {
 	d.anchors = map[string]ast.Node{}
 	ast.Walk(anchorage(d.anchors), bodies[0])
 	return bodies[0]
+}
+
+var errUnparsed = errors.New("the parser gave up")
+
+// parsed is goccy/go-yaml's reading. A panic there costs the file, as other
+// faults of the text do, and not the program's start.
+func parsed(text string) (file *ast.File, err error) {
+	defer func() {
+		if recover() != nil {
+			file, err = nil, errUnparsed
+		}
+	}()
+	return parser.ParseBytes([]byte(text), 0, parser.AllowDuplicateMapKey())
 }
 
 // tooDeep returns the number of the line where brackets, or marks of list
