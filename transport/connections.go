@@ -82,9 +82,9 @@ func usable(proxy *url.URL) bool {
 	return false
 }
 
-// newConnections returns the connections of an upstream. Each request must be
+// newConnections returns the connections of a network. Each request must be
 // on a trip.
-func newConnections(config UpstreamConfig) *http.Transport {
+func newConnections(config Network) *http.Transport {
 	secure := &tls.Config{RootCAs: config.RootCAs, MinVersion: tls.VersionTLS12, NextProtos: []string{"h2", "http/1.1"}}
 	dialer := net.Dialer{Timeout: config.Deadlines.Connect, KeepAlive: 30 * time.Second}
 	dial := func(ctx context.Context, network, address string) (net.Conn, error) {

@@ -300,7 +300,7 @@ func TestBody(t *testing.T) {
 	upstream := upstreamFor(t, "https://memory.invalid/v1")
 	for _, body := range []Body{nil, {nil}, {[]byte("a")}, {[]byte("a"), nil, []byte("bc")}} {
 		want := string(bytes.Join(body, nil))
-		request, _, fail := upstream.request(t.Context(), post("https://memory.invalid/v1", ""), body)
+		request, _, fail := upstream.request(t.Context(), post("https://memory.invalid/v1", ""), body, upstream.usual)
 		if fail != nil {
 			t.Fatalf("%+v", fail)
 		}

@@ -3,9 +3,12 @@ package transport
 import (
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
+	"sync/atomic"
 	"unicode/utf16"
 	"unicode/utf8"
 	"unsafe"
@@ -40,26 +43,71 @@ const ellipsis = "…"
 // layers is how often an echo may be escaped: by whom a provider asked, it, us.
 const layers = 3
 
-// redactor takes secrets out of texts in whatever encoding they were echoed:
+// redactor takes secrets out of texts. It may be used by many at once, and learn
+// of more meanwhile. A nil redactor has no secrets.
+type redactor struct {
+	found atomic.Pointer[known]
+
+	mu      sync.Mutex // held while it learns
+	secrets []string
+}
+
+// newRedactor returns a redactor of the values of secrets.
+func newRedactor(secrets map[string]string) *redactor {
+	r := &redactor{}
+	r.conceal(slices.Sorted(maps.Values(secrets))...)
+	return r
+}
+
+// conceal makes the redactor know more secrets. What is shown after it has
+// returned holds none of them.
+func (r *redactor) conceal(secrets ...string) {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	for _, secret := range secrets {
+		if !slices.Contains(r.secrets, secret) {
+			r.secrets = append(r.secrets, secret)
+		}
+	}
+	r.found.Store(newKnown(r.secrets))
+}
+
+// now is what is known by now, nil for no secrets.
+func (r *redactor) now() *known {
+	if r == nil {
+		return nil
+	}
+	return r.found.Load()
+}
+
+func (r *redactor) text(s string) string { return r.now().text(s) }
+
+func (r *redactor) bytes(b []byte) []byte { return r.now().bytes(b) }
+
+// Conceal makes the host know a secret that was not in its configuration: no
+// result, progress or log line shows it from now on.
+func (h *Host) Conceal(secret string) { h.redactor.conceal(secret) }
+
+// known finds secrets in texts, in whatever encoding they were echoed:
 // as they are, in hex or in base64, and each of these with any of its
 // characters escaped for JSON, a URL or HTML, up to [layers] times. Findings that
 // overlap have one mark. No JSON escape sequence is cut in two.
-// A nil redactor has no secrets. A redactor may be used by many at once.
-type redactor struct {
+// Nil has no secrets. It does not change, and may be used by many at once.
+type known struct {
 	forms  [256][]string  // the encodings of secrets, by their first byte
 	begins [256][256]bool // the pairs of bytes that an echo may begin with
 }
 
-// newRedactor returns a redactor of the values of secrets, nil where none is
-// long enough to be one.
-func newRedactor(secrets map[string]string) *redactor {
-	var r *redactor
+// newKnown returns what finds some secrets, nil where none is long enough to be
+// one.
+func newKnown(secrets []string) *known {
+	var r *known
 	for _, secret := range secrets {
 		if len(secret) < shortestSecret || slices.Contains(notSecrets, strings.ToLower(secret)) {
 			continue
 		}
 		if r == nil {
-			r = &redactor{}
+			r = &known{}
 		}
 		r.add(secret)
 		r.add(fmt.Sprintf("%x", secret))
@@ -81,7 +129,7 @@ func insideBase64(encoding *base64.Encoding, secret string, before int) string {
 }
 
 // add adds an encoding of a secret. Any of its bytes may come escaped.
-func (r *redactor) add(form string) {
+func (r *known) add(form string) {
 	if slices.Contains(r.forms[form[0]], form) {
 		return
 	}
@@ -103,7 +151,7 @@ func (r *redactor) add(form string) {
 }
 
 // text returns s without secrets.
-func (r *redactor) text(s string) string {
+func (r *known) text(s string) string {
 	if r == nil {
 		return s
 	}
@@ -123,7 +171,7 @@ func (r *redactor) text(s string) string {
 
 // bytes returns b without secrets: b itself where there are none. JSON stays
 // JSON, of the same structure.
-func (r *redactor) bytes(b []byte) []byte {
+func (r *known) bytes(b []byte) []byte {
 	s := unsafe.String(unsafe.SliceData(b), len(b)) // spares a copy; nothing keeps it
 	clean := r.text(s)
 	if clean == s {
@@ -138,7 +186,7 @@ func (r *redactor) bytes(b []byte) []byte {
 // literals returns a JSON text whose strings and numbers hold no secrets. A
 // secret with quotes or commas in it may be found across the structure of a
 // text, and one of digits alone as a number, which becomes a string.
-func (r *redactor) literals(s string) []byte {
+func (r *known) literals(s string) []byte {
 	const structure = " \t\r\n,:[]{}"
 	clean := make([]byte, 0, len(s))
 	for at := 0; at < len(s); {
@@ -183,17 +231,18 @@ func (r *redactor) stream() *redactedStream { return &redactedStream{redactor: r
 // add takes the next piece and returns what is safe to show, which with all
 // that was returned before is the beginning of the redacted text.
 func (s *redactedStream) add(piece string) string {
-	if s.redactor == nil {
+	now := s.redactor.now()
+	if now == nil {
 		return piece
 	}
 	piece = s.held + piece // no copy where nothing was held
-	piece, s.held, s.covered = s.redactor.redact(piece, s.covered, false)
+	piece, s.held, s.covered = now.redact(piece, s.covered, false)
 	return piece
 }
 
 // rest returns what was held back, now that nothing more comes.
 func (s *redactedStream) rest() string {
-	safe, _, _ := s.redactor.redact(s.held, s.covered, true)
+	safe, _, _ := s.redactor.now().redact(s.held, s.covered, true)
 	s.held, s.covered = "", 0
 	return safe
 }
@@ -201,7 +250,7 @@ func (s *redactedStream) rest() string {
 // redact returns the beginning of t without secrets, and the rest of it whose
 // fate depends on what comes next: none where t is whole. That much of t as
 // covered says was found to be a secret's before, likewise of the rest.
-func (r *redactor) redact(t string, covered int, whole bool) (clean, rest string, restCovered int) {
+func (r *known) redact(t string, covered int, whole bool) (clean, rest string, restCovered int) {
 	var out strings.Builder
 	at, done := 0, covered // all before done is in out or is a secret's
 	for at < len(t) {
@@ -259,7 +308,7 @@ func sequence(t string, at int) (length int, open bool) {
 
 // find returns the end of the longest secret that begins at a place, 0 where
 // none does, and whether more text could make a longer one.
-func (r *redactor) find(t string, at int) (end int, open bool) {
+func (r *known) find(t string, at int) (end int, open bool) {
 	c := decode(t, at, 0)
 	for depth := 0; c.next >= 0; depth++ {
 		b, _ := c.bytes()

@@ -437,3 +437,20 @@ func BenchmarkRedacted(b *testing.B) {
 		}
 	}
 }
+
+// TestConceal: a secret that becomes known in the middle of an answer is out of
+// what comes after.
+func TestConceal(t *testing.T) {
+	host := NewHost(HostConfig{Secrets: map[string]string{"first": "first-secret-123"}})
+	defer host.Close()
+	stream := host.redactor.stream()
+	shown := stream.add("first-secret-123 second-secret-456 ")
+	host.Conceal("second-secret-456")
+	shown += stream.add("first-secret-123 second-secret-456") + stream.rest()
+	if want := redacted + " second-secret-456 " + redacted + " " + redacted; shown != want {
+		t.Errorf("shown was %q, want %q", shown, want)
+	}
+	if got := host.redactor.text("second-secret-456"); got != redacted {
+		t.Errorf("shown was %q", got)
+	}
+}

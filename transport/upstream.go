@@ -39,43 +39,79 @@ type UpstreamConfig struct {
 	AllowHTTP bool
 	// Deadlines bound the parts of an exchange.
 	Deadlines Deadlines
+	// Networks are the ways to providers that have one of their own, by name:
+	// each in place of Proxy, RootCAs and Deadlines together.
+	Networks map[string]Network
+	// Secret fetches a credential that Secrets does not have. It may take its
+	// time, and counts as a part of the exchange. Nil: there are no others.
+	Secret func(ctx context.Context, name string) (string, *core.Fail)
 	// Place says where a user sets a credential, for a sentence that begins
 	// "Set it in the". Nil: this program's environment.
 	Place func() string
 }
 
+// Network is a way to providers.
+type Network struct {
+	Proxy     ProxyConfig
+	RootCAs   *x509.CertPool // nil: the system's
+	Deadlines Deadlines
+}
+
+// way is a network with its connections.
+type way struct {
+	client    *http.Client
+	proxy     func(*url.URL) *url.URL
+	deadlines Deadlines
+}
+
+func newWay(network Network) *way {
+	if network.Deadlines.Connect <= 0 {
+		network.Deadlines.Connect = usualConnect
+	}
+	return &way{
+		client: &http.Client{
+			Transport:     newConnections(network),
+			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+		},
+		proxy:     network.Proxy.ways(),
+		deadlines: network.Deadlines,
+	}
+}
+
 // Upstream performs exchanges with providers over HTTP. It puts in the
 // credential at the last moment, and never follows a redirect with it.
 type Upstream struct {
-	client    *http.Client
+	usual     *way
+	ways      map[string]*way            // those of providers that have one of their own
 	origins   map[string]map[string]bool // origin -> names of credentials
 	secrets   map[string]string
+	secret    func(context.Context, string) (string, *core.Fail)
 	userAgent string
 	longest   int64
-	proxy     func(*url.URL) *url.URL
 	allowHTTP bool
-	deadlines Deadlines
 	place     func() string
 }
 
 // NewUpstream returns an upstream with connections of its own.
 func NewUpstream(config UpstreamConfig) *Upstream {
-	if config.Deadlines.Connect <= 0 {
-		config.Deadlines.Connect = usualConnect
-	}
+	usual := Network{Proxy: config.Proxy, RootCAs: config.RootCAs, Deadlines: config.Deadlines}
 	u := &Upstream{
-		client: &http.Client{
-			Transport:     newConnections(config),
-			CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
-		},
+		usual:     newWay(usual),
+		ways:      map[string]*way{},
 		origins:   map[string]map[string]bool{},
 		secrets:   config.Secrets,
+		secret:    config.Secret,
 		userAgent: config.UserAgent,
 		longest:   config.Longest,
-		proxy:     config.Proxy.ways(),
 		allowHTTP: config.AllowHTTP,
-		deadlines: config.Deadlines,
 		place:     config.Place,
+	}
+	same := map[Network]*way{usual: u.usual} // who has the same network has the same connections
+	for name, network := range config.Networks {
+		if same[network] == nil {
+			same[network] = newWay(network)
+		}
+		u.ways[name] = same[network]
 	}
 	if u.place == nil {
 		u.place = func() string { return "environment of this program" }
@@ -105,15 +141,16 @@ const (
 
 // Fetch performs one exchange.
 func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event)) {
-	request, proxy, fail := u.request(ctx, fetch, body)
+	way := u.way(fetch.Provider)
+	request, proxy, fail := u.request(ctx, fetch, body, way)
 	if fail != nil {
 		tell(fail)
 		return
 	}
-	request, trip := travel(request, proxy, u.deadlines)
+	request, trip := travel(request, proxy, way.deadlines)
 	defer trip.end(nil)
 	defer trip.await(0, nil)
-	reply, err := u.client.Do(request)
+	reply, err := way.client.Do(request)
 	trip.begin()
 	if err != nil {
 		tell(failure(request.Context(), err, trip, false))
@@ -159,7 +196,7 @@ func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell
 
 // request makes the HTTP request and finds the proxy that it goes through, nil
 // for none, or says why it may not be sent.
-func (u *Upstream) request(ctx context.Context, fetch *core.Fetch, body Body) (*http.Request, *url.URL, *core.Fail) {
+func (u *Upstream) request(ctx context.Context, fetch *core.Fetch, body Body, way *way) (*http.Request, *url.URL, *core.Fail) {
 	request, err := http.NewRequestWithContext(ctx, fetch.Method, fetch.URL, nil)
 	if err != nil {
 		return nil, nil, &core.Fail{
@@ -177,7 +214,7 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch, body Body) (*
 	if !known || !credentials[name] {
 		return nil, nil, &core.Fail{Kind: provider.Internal, Reason: "a request to an origin or with a credential that the configuration does not name was stopped"}
 	}
-	proxy := u.proxy(request.URL)
+	proxy := way.proxy(request.URL)
 	if proxy != nil && !usable(proxy) {
 		return nil, nil, &core.Fail{
 			Kind: provider.InvalidRequest, Reason: "the proxy to " + request.URL.Hostname() + " is not the URL of a proxy",
@@ -191,12 +228,9 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch, body Body) (*
 	if name == "" {
 		return request, proxy, nil
 	}
-	secret := u.secrets[name]
-	if secret == "" {
-		return nil, nil, &core.Fail{
-			Kind: provider.Authentication, Reason: "no key is set",
-			Next: "Set " + name + " in the " + u.place() + ", then restart the server.",
-		}
+	secret, fail := u.credential(ctx, name)
+	if fail != nil {
+		return nil, nil, fail
 	}
 	if request.URL.Scheme != "https" && !u.allowHTTP && (proxy != nil || !isLoopback(request.URL.Hostname())) {
 		fail := &core.Fail{
@@ -210,6 +244,28 @@ func (u *Upstream) request(ctx context.Context, fetch *core.Fetch, body Body) (*
 	}
 	request.Header.Set(fetch.Credential.Header, fetch.Credential.Prefix+secret)
 	return request, proxy, nil
+}
+
+// credential finds a secret.
+func (u *Upstream) credential(ctx context.Context, name string) (string, *core.Fail) {
+	if secret := u.secrets[name]; secret != "" {
+		return secret, nil
+	}
+	if u.secret != nil {
+		return u.secret(ctx, name)
+	}
+	return "", &core.Fail{
+		Kind: provider.Authentication, Reason: "no key is set",
+		Next: "Set " + name + " in the " + u.place() + ", then restart the server.",
+	}
+}
+
+// way is the one to a provider.
+func (u *Upstream) way(name string) *way {
+	if own := u.ways[name]; own != nil {
+		return own
+	}
+	return u.usual
 }
 
 func isLoopback(host string) bool {
@@ -280,4 +336,9 @@ func failure(ctx context.Context, err error, trip *trip, begun bool) *core.Fail 
 }
 
 // CloseIdle closes connections that are not in use.
-func (u *Upstream) CloseIdle() { u.client.CloseIdleConnections() }
+func (u *Upstream) CloseIdle() {
+	u.usual.client.CloseIdleConnections()
+	for _, own := range u.ways {
+		own.client.CloseIdleConnections()
+	}
+}

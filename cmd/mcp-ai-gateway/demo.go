@@ -45,7 +45,7 @@ func demo(ctx context.Context, out io.Writer) error {
 		// The second start finds the compiled module in the cache.
 		{"sandbox, again", "required", io.Discard},
 	} {
-		figure, err := show(ctx, target.out, target.name, len(figures) == 0, exec.CommandContext(ctx, program, "--sandbox="+target.mode), endpoint)
+		figure, err := show(ctx, target.out, target.name, len(figures) == 0, exec.CommandContext(ctx, program, "--sandbox="+target.mode, "--config="+os.DevNull), endpoint)
 		if err != nil {
 			return fmt.Errorf("%s: %w", target.name, err)
 		}
@@ -68,6 +68,9 @@ type figures struct {
 func show(ctx context.Context, out io.Writer, name string, withTool bool, server *exec.Cmd, endpoint string) (*figures, error) {
 	server.Env = append(os.Environ(), "API_FORMAT=openai", "API_ENDPOINT="+endpoint, "API_KEY=demo", "DEFAULT_MODEL=imitated",
 		"DESCRIPTION=", "REQUEST_TIMEOUT=", "OUTPUT=")
+	for variable := range keyVariables() {
+		server.Env = append(server.Env, variable+"=") // nobody but the imitated provider
+	}
 	var complaints bytes.Buffer
 	server.Stderr = &complaints
 	stdin, err := server.StdinPipe()

@@ -47,12 +47,13 @@ const (
 	keptLimit = 32 << 20
 )
 
-// newKeptLists returns the lists in a folder for some providers. Nothing is read
-// before it is needed.
+// newKeptLists returns the lists in the program's part of a user's folder for
+// caches, for some providers. Nothing is read before it is needed; without a folder
+// nothing is kept beyond the process.
 func newKeptLists(folder string, rows []provider.Row, log func(string)) *keptLists {
 	k := &keptLists{endpoints: map[string]string{}, log: log}
 	if folder != "" {
-		k.path = filepath.Join(folder, "models.json")
+		k.path = filepath.Join(folder, "mcp-ai-gateway", "models.json")
 	}
 	for _, row := range rows {
 		k.endpoints[row.Name] = row.Endpoint
@@ -60,8 +61,8 @@ func newKeptLists(folder string, rows []provider.Row, log func(string)) *keptLis
 	return k
 }
 
-// all returns the lists of the configured providers.
-func (k *keptLists) all() []core.List {
+// with is a configuration with what is kept of its providers' lists.
+func (k *keptLists) with(config core.Config) *core.Config {
 	k.mu.Lock()
 	defer k.mu.Unlock()
 	k.load()
@@ -71,7 +72,8 @@ func (k *keptLists) all() []core.List {
 			lists = append(lists, kept.List)
 		}
 	}
-	return lists
+	config.Lists = lists
+	return &config
 }
 
 // keep takes lists that were read just now, and writes them.

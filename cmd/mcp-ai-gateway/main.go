@@ -18,14 +18,15 @@ import (
 
 	"github.com/spf13/pflag"
 
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/cmd/mcp-ai-gateway/config"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport"
 )
 
-const usage = `Usage: mcp-ai-gateway [--sandbox=off|auto|required]
+const usage = `Usage: mcp-ai-gateway [--config=FILE] [--sandbox=off|auto|required]
        mcp-ai-gateway demo
 
-An MCP server whose tool chat_completion asks any other AI model. Without a
+An MCP server with which an assistant asks any other AI model. Without a
 command it speaks MCP over stdin and stdout, for a client's configuration:
 
   {"mcpServers": {"ai-gateway": {
@@ -36,12 +37,19 @@ Commands:
   demo   show a conversation with an imitated provider; needs no key
 
 Options:
+  --config=FILE     read providers, models and aliases from a YAML file
   --sandbox[=MODE]  run the translation core as a WebAssembly module:
                     off, auto (native where that fails) or required
   --version         print the version
   --help            print this text
 
-Environment:
+Environment, the keys of any number of providers:
+  OPENAI_API_KEY ANTHROPIC_API_KEY GEMINI_API_KEY (or GOOGLE_API_KEY)
+  OPENROUTER_API_KEY GROQ_API_KEY MISTRAL_API_KEY DEEPSEEK_API_KEY XAI_API_KEY
+  TOGETHER_API_KEY FIREWORKS_API_KEY CEREBRAS_API_KEY PERPLEXITY_API_KEY
+  MOONSHOT_API_KEY ZAI_API_KEY DASHSCOPE_API_KEY COHERE_API_KEY
+  AZURE_OPENAI_API_KEY with AZURE_OPENAI_ENDPOINT
+or one, and what holds for all:
   API_KEY              the provider's key
   API_FORMAT           openai (and all compatible servers), openai-responses,
                        anthropic or gemini; or a provider: azure, groq, ...
@@ -52,11 +60,13 @@ Environment:
   DESCRIPTION          your words for the tool, first in its description
   REQUEST_TIMEOUT      seconds for a whole call, default 60
   OUTPUT               form of results: text, structured or raw
+  TOOLS                which tools: chat_completion,list_models,compare_models
   SANDBOX              as --sandbox
+  MCP_AI_GATEWAY_CONFIG  as --config
 and for networks: PROXY_URL, HTTPS_PROXY, HTTP_PROXY, ALL_PROXY, NO_PROXY,
 CA_FILE, ALLOW_HTTP; for providers: OPENAI_ORGANIZATION, ANTHROPIC_VERSION,
 AZURE_OPENAI_API_VERSION.
-The README says more of each.
+The README says more of each, docs/configuration.md of the file.
 `
 
 func main() {
@@ -70,6 +80,7 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	flags := pflag.NewFlagSet("mcp-ai-gateway", pflag.ContinueOnError)
 	flags.SetOutput(io.Discard)
 	sandboxMode := flags.String("sandbox", "", "")
+	configFile := flags.String("config", "", "")
 	flags.Lookup("sandbox").NoOptDefVal = "auto"
 	showVersion := flags.Bool("version", false, "")
 	if err := flags.Parse(withoutNpx(args)); errors.Is(err, pflag.ErrHelp) {
@@ -98,7 +109,11 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 		log(fmt.Sprintf("there is no command %q; see mcp-ai-gateway --help", command))
 		return 2
 	}
-	if err := serve(ctx, readSettings(getenv, *sandboxMode), stdin, stdout, log); err != nil {
+	folder, _ := os.UserConfigDir() // it fails where neither is known: then a file has to be named
+	home, _ := os.UserHomeDir()
+	cache, _ := os.UserCacheDir() // where it is not known, nothing is kept
+	settings := readSettings(sources{getenv: getenv, readFile: os.ReadFile, sandbox: *sandboxMode, config: *configFile, home: home, folder: folder, cache: cache})
+	if err := serve(ctx, settings, stdin, stdout, log); err != nil {
 		log(err.Error())
 		return 1
 	}
@@ -120,6 +135,9 @@ func withoutNpx(args []string) []string {
 // long, since some think between two words; the whole call has its own limit.
 const silence = 5 * time.Minute
 
+// usualDeadlines are those of all providers for which the file has no others.
+var usualDeadlines = transport.Deadlines{Silence: silence}
+
 // heartbeat is how long a client that asked for progress hears nothing. The
 // most impatient ones give up after 30 to 60 s.
 const heartbeat = 15 * time.Second
@@ -130,21 +148,33 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 	if err != nil {
 		return err
 	}
-	box := newSandbox(settings, log)
+	lists := newKeptLists(settings.from.cache, settings.config.Providers, log)
+	box := newSandbox(settings, lists, log)
 	defer box.close()
-	host := transport.NewHost(transport.HostConfig{
-		Open: box.open,
-		Fetcher: transport.NewUpstream(transport.UpstreamConfig{
-			Providers: settings.config.Providers,
-			Secrets:   settings.secrets,
-			UserAgent: "mcp-ai-gateway/" + version(),
-			Longest:   int64(box.longest),
-			Proxy:     settings.proxy,
-			RootCAs:   settings.authority,
-			AllowHTTP: settings.allowHTTP,
-			Deadlines: transport.Deadlines{Silence: silence},
-			Place:     settings.peer.place,
-		}),
+	var host *transport.Host
+	keys := config.NewKeys(settings.world(), settings.keys, settings.peer.place, func(key string) { host.Conceal(key) })
+	upstream := transport.NewUpstream(transport.UpstreamConfig{
+		Providers: settings.config.Providers,
+		Secrets:   settings.secrets,
+		UserAgent: "mcp-ai-gateway/" + version(),
+		Longest:   int64(box.longest),
+		Proxy:     settings.proxy,
+		RootCAs:   settings.authority,
+		AllowHTTP: settings.allowHTTP,
+		Deadlines: usualDeadlines,
+		Networks:  settings.networks,
+		Secret:    keys.Get,
+		Place:     settings.peer.place,
+	})
+	admission := transport.NewAdmission(upstream, settings.limits)
+	host = transport.NewHost(transport.HostConfig{
+		Open:    box.open,
+		Fetcher: admission,
+		States:  func() []core.State { return admission.States(settings.providers()) },
+		Lists: func(read []core.List) {
+			lists.keep(read)
+			host.Configure(box.configuration)
+		},
 		Timeout:   settings.timeout,
 		Heartbeat: heartbeat,
 		Longest:   box.longest,
@@ -168,6 +198,7 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 	server := transport.NewServer(transport.Program{
 		Name: "mcp-ai-gateway", Title: "MCP AI Gateway", Version: version(),
 		Client: settings.peer.is,
+		Models: func(text string) []string { return core.ModelNames(lists.with(settings.config), text) },
 	}, manifest, host)
 	return server.ServeStdio(ctx, stdin, stdout)
 }
@@ -180,9 +211,9 @@ func giveBack() {
 
 // describe asks a native core for the tools: tools/list never waits for the
 // sandbox, and the module, which is the same core, would say the same.
-func describe(config core.Config) (*core.Manifest, error) {
+func describe(settings core.Config) (*core.Manifest, error) {
 	machine := core.New()
-	if _, err := machine.Step(&core.Configure{Config: config}); err != nil {
+	if _, err := machine.Step(&core.Configure{Config: settings}); err != nil {
 		return nil, err
 	}
 	effects, err := machine.Step(&core.Describe{})

@@ -6,29 +6,33 @@ import (
 	"errors"
 	"io/fs"
 	"net/url"
-	"os"
-	"strings"
 
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/cmd/mcp-ai-gateway/config"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport"
 )
 
 // readProxies reads the proxies: PROXY_URL is for everything, the others have
 // the meaning that they have for other programs, in either case. One that is
-// wrong matters only where it is the way to the endpoint: most are inherited
-// from a desktop, which has other programs in mind.
-func (s *settings) readProxies(endpoint *url.URL) {
+// wrong matters only where it is the way to one of the endpoints: most are
+// inherited from a desktop, which has other programs in mind.
+func (s *settings) readProxies(endpoints []*url.URL) {
 	s.proxy.No = cmp.Or(s.env("NO_PROXY"), s.env("no_proxy"))
 	some := transport.ProxyConfig{All: "http://proxy.invalid", No: s.proxy.No}
-	used := some.Proxy(endpoint) != nil // not where the endpoint is this machine
-	if proxy, set := s.readProxy(used, "PROXY_URL"); set {
+	plain, secure := false, false // whether there are endpoints of each that are not this machine
+	for _, endpoint := range endpoints {
+		if some.Proxy(endpoint) != nil {
+			plain, secure = plain || endpoint.Scheme == "http", secure || endpoint.Scheme == "https"
+		}
+	}
+	if proxy, set := s.readProxy(plain || secure, "PROXY_URL"); set {
 		s.proxy.All = proxy
 		return
 	}
-	proxy, set := s.readProxy(used && endpoint.Scheme == "http", "HTTP_PROXY", "http_proxy")
-	s.proxy.HTTP, used = proxy, used && (!set || endpoint.Scheme != "http")
-	proxy, set = s.readProxy(used && endpoint.Scheme == "https", "HTTPS_PROXY", "https_proxy")
-	s.proxy.HTTPS, used = proxy, used && (!set || endpoint.Scheme != "https")
-	s.proxy.All, _ = s.readProxy(used, "ALL_PROXY", "all_proxy")
+	proxy, set := s.readProxy(plain, "HTTP_PROXY", "http_proxy")
+	s.proxy.HTTP, plain = proxy, plain && !set
+	proxy, set = s.readProxy(secure, "HTTPS_PROXY", "https_proxy")
+	s.proxy.HTTPS, secure = proxy, secure && !set
+	s.proxy.All, _ = s.readProxy(plain || secure, "ALL_PROXY", "all_proxy")
 }
 
 // proxyAllowed says what a proxy's URL looks like.
@@ -43,23 +47,11 @@ func (s *settings) readProxy(used bool, names ...string) (proxy string, set bool
 		if value == "" {
 			continue
 		}
-		if !strings.Contains(value, "://") {
-			value = "http://" + value // as curl and others take it
-		}
-		if rest, found := strings.CutPrefix(value, "socks://"); found {
-			value = "socks5://" + rest // as desktops write it
-		}
-		address, err := url.Parse(value)
-		if err == nil && address.Host != "" {
-			switch address.Scheme {
-			case "http", "https", "socks5", "socks5h":
-				if password, ok := address.User.Password(); ok {
-					s.hidden[name] = password
-				} else if address.User != nil {
-					s.hidden[name] = address.User.Username() // some proxies take a token there
-				}
-				return value, true
+		if proxy, secret, ok := config.Proxy(value); ok {
+			if secret != "" {
+				s.hidden[name] = secret
 			}
+			return proxy, true
 		}
 		// What stands there is not repeated: it may hold a password.
 		if used {
@@ -83,25 +75,31 @@ func (s *settings) readAuthority() {
 	if path == "" {
 		return
 	}
-	certificates, err := os.ReadFile(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		s.wrong(name, path, "a file, and there is none of this name")
-		return
-	case errors.Is(err, fs.ErrPermission):
-		s.wrong(name, path, "a file that this user may read")
-		return
-	case err != nil:
-		s.wrong(name, path, "a file that can be read")
-		return
-	}
-	pool, err := x509.SystemCertPool()
-	if err != nil {
-		pool = x509.NewCertPool()
-	}
-	if !pool.AppendCertsFromPEM(certificates) {
-		s.wrong(name, path, "a file with certificates in PEM form")
+	pool, allowed := s.certificates(path)
+	if allowed != "" {
+		s.wrong(name, path, allowed)
 		return
 	}
 	s.authority = pool
+}
+
+// certificates reads a file's certificates, and the system's beside them. Where
+// that fails it says what is allowed.
+func (s *settings) certificates(path string) (pool *x509.CertPool, allowed string) {
+	certificates, err := s.from.readFile(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, "a file, and there is none of this name"
+	case errors.Is(err, fs.ErrPermission):
+		return nil, "a file that this user may read"
+	case err != nil:
+		return nil, "a file that can be read"
+	}
+	if pool, err = x509.SystemCertPool(); err != nil {
+		pool = x509.NewCertPool()
+	}
+	if !pool.AppendCertsFromPEM(certificates) {
+		return nil, "a file with certificates in PEM form"
+	}
+	return pool, ""
 }

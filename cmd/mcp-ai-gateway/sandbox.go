@@ -18,6 +18,7 @@ import (
 // sandbox opens machines for the host: native ones, or guests of the module.
 type sandbox struct {
 	settings *settings
+	lists    *keptLists
 	log      func(string)
 
 	warm, machines, calls int // for transport.HostConfig
@@ -51,8 +52,8 @@ const (
 
 // newSandbox begins to compile the module, if it is wanted, and returns at
 // once: initialize and tools/list do not wait for it.
-func newSandbox(settings *settings, log func(string)) *sandbox {
-	s := &sandbox{settings: settings, log: log, ready: make(chan struct{})}
+func newSandbox(settings *settings, lists *keptLists, log func(string)) *sandbox {
+	s := &sandbox{settings: settings, lists: lists, log: log, ready: make(chan struct{})}
 	if settings.sandbox == "off" {
 		// One engine steps at a time: as many as there are processors.
 		s.warm = runtime.GOMAXPROCS(0)
@@ -122,10 +123,18 @@ func (s *sandbox) guest(ctx context.Context) (core.Machine, error) {
 }
 
 func (s *sandbox) configure(target string) *core.Configure {
-	config := s.settings.config
+	config := *s.lists.with(s.settings.config)
 	config.Target = target
 	config.MediaLimit = s.settings.peer.mediaLimit() // known: machines open as calls come
 	return &core.Configure{Config: config}
+}
+
+// configuration is what a machine is to know, when that has changed.
+func (s *sandbox) configuration(machine core.Machine) *core.Configure {
+	if _, ok := machine.(*guest); ok {
+		return s.configure("wasm")
+	}
+	return s.configure("native")
 }
 
 // worn reports a guest that has grown too large.

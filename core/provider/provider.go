@@ -53,7 +53,7 @@ type Row struct {
 // TakeAfter makes the row's server one like another's: only who it is and where
 // stays.
 func (r *Row) TakeAfter(other Row) {
-	r.Traits, r.Lacks, r.Models, r.Hottest = other.Traits, other.Lacks, other.Models, other.Hottest
+	r.Families, r.Traits, r.Lacks, r.Models, r.Hottest = other.Families, other.Traits, other.Lacks, other.Models, other.Hottest
 }
 
 // ModelRow is what a provider's models of one name take and refuse: data.
