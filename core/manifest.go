@@ -90,40 +90,40 @@ func chatDescription(config *Config) string {
 // tools together).
 const chatSchema = `{"type":"object","properties":{` +
 	`"model":{"type":"string","description":"PROVIDER/MODEL, a model's own name or an alias; see list_models."},` +
-	`"messages":{"type":"array","description":"The conversation, oldest first, in OpenAI's form.","items":{"type":"object","properties":{` +
+	`"messages":{"type":"array","description":"The conversation, in OpenAI's form.","items":{"type":"object","properties":{` +
 	`"role":{"type":"string","enum":["system","developer","user","assistant","tool"]},` +
-	`"content":{"type":"string","description":"Text, or a list of parts: text, image_url, input_audio, file."},` +
-	`"tool_calls":{"type":"array","description":"As the model gave them.","items":{"type":"object"}},` +
-	`"tool_call_id":{"type":"string","description":"Of role tool."}},"required":["role"]}},` +
-	`"temperature":{"type":"number","description":"0 to 2.","minimum":0,"maximum":2},` +
-	`"max_tokens":{"type":"integer","description":"Of the answer.","minimum":1},` +
-	`"stream":{"type":"boolean","description":"Progress while it answers; same result."},` +
-	`"top_p":{"type":"number","minimum":0,"maximum":1},` +
-	`"frequency_penalty":{"type":"number","minimum":-2,"maximum":2},` +
-	`"presence_penalty":{"type":"number","minimum":-2,"maximum":2},` +
-	`"stop":{"type":"array","description":"Up to 4.","items":{"type":"string"}},` +
+	`"content":{"type":"string","description":"Text, or parts: text, image_url, input_audio, file."},` +
+	`"tool_calls":{"type":"array","items":{"type":"object"}},` +
+	`"tool_call_id":{"type":"string"}},"required":["role"]}},` +
+	`"temperature":{"type":"number","description":"0 to 2."},` +
+	`"max_tokens":{"type":"integer","description":"Of the answer."},` +
+	`"stream":{"type":"boolean","description":"With progress."},` +
+	`"top_p":{"type":"number"},` +
+	`"frequency_penalty":{"type":"number"},` +
+	`"presence_penalty":{"type":"number"},` +
+	`"stop":{"type":"array","items":{"type":"string"}},` +
 	`"response_format":{"type":"object","description":"Checked: json_object, or json_schema with {\"name\",\"schema\"}.","properties":{` +
 	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]},` +
 	`"reasoning_effort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
-	`"tools":{"type":"array","description":"Functions it may call, in OpenAI's form.","items":{"type":"object"}},` +
-	`"tool_choice":{"type":"string","description":"auto, none, required, or a function as an object."},` +
+	`"tools":{"type":"array","description":"In OpenAI's form.","items":{"type":"object"}},` +
+	`"tool_choice":{"type":"string","description":"auto, none, required, or a function."},` +
 	`"seed":{"type":"integer"},` +
-	`"fallback_models":{"type":"array","description":"Asked in this order if the model fails.","items":{"type":"string"}},` +
-	`"extra_body":{"type":"object","description":"Other fields of the provider's."},` +
+	`"fallback_models":{"type":"array","description":"Asked in turn if it fails.","items":{"type":"string"}},` +
+	`"extra_body":{"type":"object","description":"Fields of the provider's own."},` +
 	`"repair":{"type":"boolean","description":"Ask again if response_format is not met."},` +
 	`"dry_run":{"type":"boolean","description":"Only show the request."}` +
 	`},"required":["messages"]}`
 
 const listSchema = `{"type":"object","properties":{` +
-	`"query":{"type":"string","description":"Words in names and descriptions."},` +
+	`"query":{"type":"string","description":"Words to find."},` +
 	`"provider":{"type":"string"},` +
 	`"ability":{"type":"string","enum":["vision","audio","files","video","tools","reasoning","structured","images"]},` +
-	`"max_price":{"type":"number","description":"US dollars for a million tokens out."},` +
-	`"page":{"type":"integer","minimum":1}}}`
+	`"max_price":{"type":"number","description":"US dollars per million tokens out."},` +
+	`"page":{"type":"integer"}}}`
 
 const compareSchema = `{"type":"object","properties":{` +
 	`"models":{"type":"array","items":{"type":"string"}},` +
-	`"messages":{"type":"array","description":"As of chat_completion, whose other arguments it takes too.","items":{"type":"object"}}` +
+	`"messages":{"type":"array","description":"As chat_completion, whose other arguments count too.","items":{"type":"object"}}` +
 	`},"required":["models","messages"]}`
 
 // withDefaults tells the assistant what stands where it says nothing.
