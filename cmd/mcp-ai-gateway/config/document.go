@@ -423,18 +423,19 @@ func (d *document) unknown(e entry, allowed []string) {
 // whole notes a fault of the file as such.
 func (d *document) whole(format string, values ...any) { d.fault(nil, "", format, values...) }
 
-// fault notes what is wrong at a place.
-func (d *document) fault(place *token.Token, path, format string, values ...any) {
-	if len(d.faults) >= mostFaults {
-		d.unsaid++
-		return
-	}
+// fault notes what is wrong at a place, and returns it.
+func (d *document) fault(place *token.Token, path, format string, values ...any) Fault {
 	fault := Fault{File: d.name, Field: path, Text: fmt.Sprintf(format, values...)}
 	if place != nil && place.Position != nil {
 		fault.Line, fault.Column = place.Position.Line, place.Position.Column
 		fault.Excerpt = d.excerpt(fault.Line, fault.Column, strings.Contains(path, ".headers."))
 	}
-	d.faults = append(d.faults, fault)
+	if len(d.faults) < mostFaults {
+		d.faults = append(d.faults, fault)
+	} else {
+		d.unsaid++
+	}
+	return fault
 }
 
 // longestLine is how much of a line is shown, in characters.
@@ -471,7 +472,7 @@ const hidden = "[hidden]"
 
 var (
 	secretField = pattern(`(?i)((?:^|[\s{,"'-])["']?(?:[\w.-]*[_.-])?(?:key|apikey|token|secret|password|passwd|auth|authorization|cookie)["']?\s*:\s+)("[^"]*"?|'[^']*'?|[^\s,}][^,}]*)`)
-	reference   = pattern(`^["']?(env|file|cmd):`)
+	reference   = pattern(`^["']?(env|file):`)
 	userinfo    = pattern(`://[^/\s]+@`)
 	word        = pattern(`[^\s"'{},:=\[\]]+`)
 )
