@@ -17,10 +17,10 @@ type call struct {
 	config    *Config
 	catalogue *catalogue
 	parent    *call // nil: this is the call itself
-	seed    uint64
-	deltas  bool  // the host wants the text as it comes
-	timeout int64 // milliseconds; 0: none
-	began   int64 // Unix milliseconds
+	seed      uint64
+	deltas    bool  // the host wants the text as it comes
+	timeout   int64 // milliseconds; 0: none
+	began     int64 // Unix milliseconds
 
 	resume   func() (struct{}, bool)
 	stop     func()
@@ -31,36 +31,41 @@ type call struct {
 	children int  // that are not done
 	gathers  bool // it is parked until they are
 
-	last    uint32 // the number of the latest fetch or timer; of the call itself
+	last    uint32 // the number of the latest fetch, timer or check; of the call itself
 	waits   []wait // in the order of their numbers; of the call itself
 	spoke   bool   // text of the answer has left the gateway
 	reached []attempt
-	lists   []List // that were read, for the host to keep
-	bound   ID    // a timer: what is done now may take no longer; 0: none
-	bounded int64 // for how long, in milliseconds
+	skipped []provider.Adjustment // fallbacks that could not be asked
+	lists   []List                // that were read, for the host to keep
+	bound   ID                    // a timer: what is done now may take no longer; 0: none
+	bounded int64                 // for how long, in milliseconds
+	lessons provider.Lessons
+	learned []provider.Lesson // for the host
 }
 
-// wait is a fetch or timer that the host has not ended.
+// wait is a fetch, timer or check that the host has not ended.
 type wait struct {
-	id    ID
-	owner *call
-	timer bool
-	head  bool // the Head came
+	id     ID
+	owner  *call
+	awaits Kind // Head, Fire or Checked
+	head   bool // the Head came
 }
 
 // accepts judges whether the event may come now, and notes what it says.
 func (w *wait) accepts(event Event) bool {
 	switch event.(type) {
 	case *Head:
-		first := !w.timer && !w.head
+		first := w.awaits == KindHead && !w.head
 		w.head = true
 		return first
 	case *Chunk, *End:
 		return w.head
 	case *Fail:
-		return !w.timer
+		return w.awaits == KindHead
 	case *Fire:
-		return w.timer
+		return w.awaits == KindFire
+	case *Checked:
+		return w.awaits == KindChecked
 	}
 	return false
 }
@@ -129,6 +134,7 @@ func (c *call) gather(mains []func(child *call)) {
 		child := &call{
 			engine: c.engine, id: c.id, config: c.config, catalogue: c.catalogue, parent: c,
 			seed: chance(c.seed, i), timeout: c.timeout, began: c.began, canceled: c.canceled,
+			lessons: provider.Lessons{Before: c.lessons.Before},
 		}
 		children[i] = child
 		c.children++
@@ -149,14 +155,17 @@ func (c *call) gather(mains []func(child *call)) {
 			}
 		}
 	}
+	for _, child := range children {
+		c.learned = append(c.learned, child.learned...)
+	}
 }
 
-// open numbers a new fetch or timer.
-func (c *call) open(timer bool) ID {
+// open numbers a new fetch, timer or check, by the kind that answers it first.
+func (c *call) open(awaits Kind) ID {
 	root := c.root()
 	root.last++
 	id := c.id | ID(root.last)
-	root.waits = append(root.waits, wait{id: id, owner: c, timer: timer})
+	root.waits = append(root.waits, wait{id: id, owner: c, awaits: awaits})
 	return id
 }
 
@@ -170,7 +179,7 @@ func (c *call) waiting(id ID) *wait {
 	return nil
 }
 
-// closed forgets a fetch or timer that is over.
+// closed forgets a fetch, timer or check that is over.
 func (c *call) closed(id ID) {
 	root := c.root()
 	for i := range root.waits {
@@ -181,7 +190,7 @@ func (c *call) closed(id ID) {
 	}
 }
 
-// abort ends a fetch or timer from our side, if the host has not.
+// abort ends a fetch, timer or check from our side, if the host has not.
 func (c *call) abort(id ID) {
 	if c.waiting(id) != nil {
 		c.engine.emit(&Abort{ID: id})
@@ -203,7 +212,7 @@ func (c *call) abandon() {
 // fetch asks for an exchange and waits for the head of its reply, whose body
 // parks the call while it is read. The caller ends it with abort or closed.
 func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
-	effect.ID = c.open(false)
+	effect.ID = c.open(KindHead)
 	c.engine.emit(effect)
 	switch event := c.park().(type) {
 	case *Head:
@@ -226,7 +235,7 @@ func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
 // its reply ends with kind timeout. The bound is taken away by the function that it
 // returns, and by text that leaves, since then there is something to wait for.
 func (c *call) within(ms int64) (lift func()) {
-	c.bound, c.bounded = c.open(true), ms
+	c.bound, c.bounded = c.open(KindFire), ms
 	c.engine.emit(&Timer{ID: c.bound, AfterMS: ms})
 	return c.lift
 }
@@ -282,13 +291,13 @@ func (b *body) Read(p []byte) (int, error) {
 func failed(event *Fail) *provider.Error {
 	return &provider.Error{
 		Kind: cmp.Or(provider.Kind(legible(string(event.Kind))), provider.Network), Message: legible(event.Reason), Next: legible(event.Next),
-		Retry: event.Retry,
+		Retry: event.Retry, RetryAfterMS: max(0, event.RetryAfterMS),
 	}
 }
 
 // sleep waits, and reports false where the call was canceled meanwhile.
 func (c *call) sleep(ms int64) bool {
-	id := c.open(true)
+	id := c.open(KindFire)
 	c.engine.emit(&Timer{ID: id, AfterMS: ms})
 	_, fired := c.park().(*Fire)
 	if fired {
@@ -312,7 +321,7 @@ func (c *call) end(kind provider.Kind, body []byte) {
 		c.abort(c.waits[0].id)
 	}
 	c.ended = true
-	c.engine.emit(&Result{ID: c.id, Kind: kind, Lists: c.lists, Body: body})
+	c.engine.emit(&Result{ID: c.id, Kind: kind, Learned: c.learned, Lists: c.lists, Body: body})
 }
 
 // since is the time from a moment to now, in milliseconds. A host's clock may

@@ -211,3 +211,26 @@ func distance(a, b string, most int) int {
 	}
 	return row[len(b)]
 }
+
+// ModelNames are the names under which a configuration's models can be asked for:
+// aliases and full names that begin with a text, then those that hold it.
+func ModelNames(config *Config, text string) []string {
+	k := newCatalogue(config)
+	text = strings.ToLower(text)
+	var begin, hold []string
+	consider := func(name string) {
+		switch lower := strings.ToLower(name); {
+		case strings.HasPrefix(lower, text):
+			begin = append(begin, name)
+		case strings.Contains(lower, text):
+			hold = append(hold, name)
+		}
+	}
+	for _, alias := range config.Aliases {
+		consider(alias.Name)
+	}
+	for i := range k.models {
+		consider(k.models[i].Full())
+	}
+	return append(begin, hold...)
+}

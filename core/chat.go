@@ -1,7 +1,9 @@
 package core
 
 import (
+	"slices"
 	"strconv"
+	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
@@ -16,33 +18,40 @@ const longestWait = 60_000
 
 // tool runs one tool call, from arguments to result.
 func (c *call) tool(event *Call) {
-	if event.Tool != "chat_completion" {
+	if !offers(c.config, event.Tool) {
 		c.fail(&provider.Error{
-			Kind: provider.InvalidRequest, Message: "there is no tool " + strconv.Quote(shorten(event.Tool)) + "; there is chat_completion",
+			Kind: provider.InvalidRequest, Message: "there is no tool " + strconv.Quote(shorten(event.Tool)) + "; there is " + strings.Join(toolsOf(c.config), ", "),
 		}, nil)
 		return
 	}
-	request, dryRun, fault := readChat(c.config, event.Arguments)
+	if event.Tool == listModels {
+		c.list(event)
+		return
+	}
+	asked, fault := readAsked(c.config, event.Tool, event.Arguments)
 	switch {
 	case fault != nil:
 		c.fail(fault, nil)
-	case dryRun:
-		c.show(request)
+	case event.Tool == compareModels:
+		c.compare(asked)
+	case asked.dryRun:
+		c.show(asked)
 	default:
-		c.chat(request)
+		c.chat(asked)
 	}
 }
 
 // show ends a dry run with the request that would be sent. The credential is
 // named: the core does not have it.
-func (c *call) show(request *provider.Request) {
-	target, fault := c.route(request)
+func (c *call) show(asked *asked) {
+	targets, fault := c.route(asked.request, asked.fallbacks)
 	if fault != nil {
 		c.fail(fault, nil)
 		return
 	}
+	target := targets[0]
 	answer := &answer{target: target}
-	http, adjusted, err := c.encode(target, request)
+	http, adjusted, err := c.encode(target, target.request)
 	if err != nil {
 		c.fail(provider.AsError(err), answer)
 		return
@@ -54,26 +63,25 @@ func (c *call) show(request *provider.Request) {
 	if adjusted == nil {
 		adjusted = []provider.Adjustment{}
 	}
+	var others []string
+	for _, other := range targets[1:] {
+		others = append(others, other.full())
+	}
 	c.succeedDry(&dryRun{
 		Provider: target.row.Name, Model: target.model, Method: http.Method, URL: http.URL, Header: http.Header,
-		Body: json.RawMessage(http.Body), Adjusted: adjusted,
+		Body: json.RawMessage(http.Body), Adjusted: adjusted, Fallbacks: others,
 	})
 }
 
-// encode writes the request for a target.
+// encode writes the request for a target, without what is known to be refused.
 func (c *call) encode(to target, request *provider.Request) (provider.HTTPRequest, []provider.Adjustment, error) {
 	translator := provider.Translators[to.form]
 	if translator == nil {
 		return provider.HTTPRequest{}, nil, &provider.Error{Kind: provider.Internal, Message: "no wire form " + strconv.Quote(to.form)}
 	}
-	return translator.Encode(to.row, request)
-}
-
-// target is one way to have a request answered.
-type target struct {
-	row   *provider.Row
-	form  string // the row's, or what the request needs
-	model string
+	row, request, heeded := c.lessons.Heed(to.row, to.form, request)
+	http, adjusted, err := translator.Encode(row, request)
+	return http, slices.Concat(request.Adjusted, withHeeded(adjusted, heeded)), err
 }
 
 // attempt is one exchange with a provider, as results list it.
@@ -83,38 +91,47 @@ type attempt struct {
 	Status   int           `json:"status,omitempty"`
 	Kind     provider.Kind `json:"kind,omitempty"`
 	MS       int64         `json:"ms"`
+	// Usage is that of an answer that is not the result, whose usage is its own.
+	Usage *provider.Usage `json:"usage,omitempty"`
 }
 
-// route decides who is asked.
-func (c *call) route(request *provider.Request) (target, *provider.Error) {
-	if len(c.config.Providers) == 0 {
-		return target{}, &provider.Error{Kind: provider.InvalidRequest, Message: "no provider is configured", Next: "Set API_KEY, and API_ENDPOINT where it is not OpenAI."}
-	}
-	row := &c.config.Providers[0]
-	return target{row: row, form: provider.FormFor(row, request), model: request.Model}, nil
-}
-
-// chat asks for a completion, again where that may help, and ends the call.
-func (c *call) chat(request *provider.Request) {
-	target, fault := c.route(request)
+// chat asks for a completion and ends the call.
+func (c *call) chat(asked *asked) {
+	targets, fault := c.route(asked.request, asked.fallbacks)
 	if fault != nil {
 		c.fail(fault, nil)
 		return
 	}
+	answer := c.settle(c.chain(targets), asked.repair)
+	switch {
+	case answer.fault != nil:
+		c.fail(answer.fault, answer)
+	case c.canceled:
+		c.fail(errCanceled, answer)
+	default:
+		c.succeed(answer)
+	}
+}
+
+// try asks one target, again where that may help. Others is how many may still
+// be asked behind it.
+func (c *call) try(to target, others int) *answer {
 	for try := 0; ; try++ {
-		answer := c.ask(target, request)
+		if share := c.share(others); share > 0 {
+			c.within(share)
+		}
+		answer := c.askHeeding(to, to.request)
+		c.lift()
 		if answer.fault == nil {
-			c.succeed(answer)
-			return
+			return answer
 		}
 		wait, again := c.patience(answer.fault, try)
-		if !again {
-			c.fail(answer.fault, answer)
-			return
+		if !again || others > 0 && wait > patienceWithOthers {
+			return answer
 		}
 		if !c.sleep(wait) {
-			c.fail(errCanceled, answer)
-			return
+			answer.fault = errCanceled
+			return answer
 		}
 	}
 }
@@ -125,12 +142,15 @@ type answer struct {
 	response  *provider.Response // of a failure: what had come, or nil
 	adjusted  []provider.Adjustment
 	requestID string
+	sound     string // the format of sounds that was asked for
 	fault     *provider.Error
+	sent      bool // a request was, or would have been had the host let it
+	judgement      // of an answer that is whole
 }
 
 // ask performs one attempt.
 func (c *call) ask(to target, request *provider.Request) *answer {
-	answer := &answer{target: to}
+	answer := &answer{target: to, sound: json.Parse(request.Extra).Get("audio.format").String()}
 	began := c.engine.now
 	http, adjusted, err := c.encode(to, request)
 	answer.adjusted = adjusted
@@ -138,6 +158,7 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 		answer.fault = provider.AsError(err)
 		return answer
 	}
+	answer.sent = true
 	effect := &Fetch{HTTPRequest: http, Provider: to.row.Name, Model: to.model, Credential: to.row.Credential}
 	reply, err := c.fetch(effect)
 	tried := attempt{Provider: to.row.Name, Model: to.model}

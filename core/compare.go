@@ -48,7 +48,7 @@ func (c *call) compare(asked *asked) {
 		}
 		mains = append(mains, func(child *call) {
 			contest.child = child
-			contest.answer = child.chain(contest.targets)
+			contest.answer = child.settle(child.chain(contest.targets), asked.repair)
 			contest.tookMS = child.since(child.began)
 			c.told(contest, contests)
 		})
@@ -124,18 +124,18 @@ func (c *call) succeedCompared(contests []*contest) {
 		line := child.summary(one.Completion)
 		lines = append(lines, line)
 		text.WriteString("(" + line + ")\n")
-		for _, choice := range one.Completion.Choices {
-			for _, block := range answerBlocks(choice) {
-				if block.Type == "text" {
-					text.WriteString("\n" + block.Text)
-				} else {
-					media = append(media, block)
-				}
-			}
-			if words := ending(choice, one.Completion.Usage); words != "" {
-				text.WriteString("\n[" + words + "]")
+		blocks, left := child.content(one.Completion, answer, true)
+		if answer.wrong() {
+			blocks = append(blocks, aside("The answer is "+notAsked(one.Completion)))
+		}
+		for _, block := range blocks {
+			if block.Type == "text" {
+				text.WriteString("\n" + block.Text)
+			} else {
+				media = append(media, block)
 			}
 		}
+		one.Completion = left
 		object.Answers = append(object.Answers, one)
 	}
 	result.Content = append([]block{{Type: "text", Text: text.String()}}, media...)
@@ -145,11 +145,6 @@ func (c *call) succeedCompared(contests []*contest) {
 	if c.config.Output == OutputStructured {
 		result.StructuredContent = object
 	} else {
-		for i, one := range object.Answers {
-			if one.Completion != nil {
-				object.Answers[i].Completion = withoutContent(one.Completion)
-			}
-		}
 		result.Meta.Comparison = object
 	}
 	if !result.IsError {

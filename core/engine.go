@@ -9,11 +9,11 @@ import (
 // Engine is the gateway as a [Machine]. It holds only what belongs to calls in
 // flight; what calls share is the host's.
 type Engine struct {
-	config  *Config
+	config    *Config
 	catalogue *catalogue
-	calls   map[ID]*call // by the call's ID; looked up, never walked
-	effects []Effect     // of the current Step
-	now     int64        // of the current event, Unix milliseconds
+	calls     map[ID]*call // by the call's ID; looked up, never walked
+	effects   []Effect     // of the current Step
+	now       int64        // of the current event, Unix milliseconds
 }
 
 // New returns an engine that waits for its first [*Configure].
@@ -54,6 +54,8 @@ func (e *Engine) Step(event Event) ([]Effect, error) {
 		err = e.answer(event.ID, event)
 	case *Fire:
 		err = e.answer(event.ID, event)
+	case *Checked:
+		err = e.answer(event.ID, event)
 	}
 	effects := e.effects
 	e.effects = nil
@@ -70,6 +72,7 @@ func (e *Engine) begin(event *Call) error {
 	c := &call{
 		engine: e, id: event.ID, config: e.config, catalogue: e.catalogue,
 		seed: event.Seed, deltas: event.Deltas, timeout: event.TimeoutMS, began: e.now,
+		lessons: knownLessons(event),
 	}
 	e.start(c, func() { c.tool(event) })
 	return nil

@@ -126,8 +126,8 @@ func (c *call) listPage(query listQuery, failed map[string]*provider.Error, stat
 	if number < len(pages) {
 		out.WriteString("\n(page=" + strconv.Itoa(number+1) + " shows more; query narrows)")
 	}
-	if number == 1 && k.config.Description != "" && len([]rune(k.config.Description)) > descriptionShown {
-		out.WriteString("\n\n" + strings.ReplaceAll(k.config.Description, `\n`, "\n"))
+	if runes := []rune(chatDescription(k.config)); number == 1 && len(runes) > descriptionLimit {
+		out.WriteString("\nThe rest of chat_completion's description: …" + string(runes[descriptionLimit-1:]))
 	}
 	for _, line := range c.listStates(query.provider, failed, states) {
 		out.WriteString("\n" + line)

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,8 +11,59 @@ import (
 // descriptionLimit is where Claude Code cuts a tool's description, in characters.
 const descriptionLimit = 2048
 
+// The names of the tools.
+const (
+	chatCompletion = "chat_completion"
+	listModels     = "list_models"
+	compareModels  = "compare_models"
+)
+
+// ToolNames are the tools that there are.
+var ToolNames = []string{chatCompletion, listModels, compareModels}
+
+// toolsOf are the tools that a configuration offers.
+func toolsOf(config *Config) []string {
+	if len(config.Tools) == 0 {
+		return ToolNames
+	}
+	return slices.DeleteFunc(slices.Clone(ToolNames), func(name string) bool { return !slices.Contains(config.Tools, name) })
+}
+
+func offers(config *Config, tool string) bool { return slices.Contains(toolsOf(config), tool) }
+
 // describe returns the tools as the assistant sees them.
 func describe(config *Config) *Manifest {
+	manifest := &Manifest{
+		Instructions: "chat_completion asks other AI models, for a second opinion or for what they do better. Each call stands alone: send all that the model needs.",
+	}
+	for _, name := range toolsOf(config) {
+		tool := Tool{Name: name, Annotations: Annotations{ReadOnlyHint: true, OpenWorldHint: true}}
+		switch name {
+		case chatCompletion:
+			tool.Title, tool.Description = "Ask another AI model", cut(chatDescription(config), descriptionLimit)
+			tool.InputSchema = json.RawMessage(withDefaults(config, chatSchema))
+			if config.Output == OutputStructured {
+				tool.OutputSchema = json.RawMessage(completionSchema)
+			}
+		case listModels:
+			tool.Title, tool.Description = "List AI models", "The models that can be asked, with prices and abilities."
+			tool.InputSchema = json.RawMessage(listSchema)
+		case compareModels:
+			tool.Title, tool.Description = "Ask several AI models", "Ask 2 to 8 models the same at once and get all answers."
+			tool.InputSchema = json.RawMessage(compareSchema)
+			if config.Output == OutputStructured {
+				tool.OutputSchema = json.RawMessage(comparisonSchema)
+			}
+		}
+		manifest.Tools = append(manifest.Tools, tool)
+	}
+	return manifest
+}
+
+// chatDescription describes chat_completion, first things first: what the user says
+// of it, what it does, what the user says of models. What a client would cut off
+// is to be had from list_models.
+func chatDescription(config *Config) string {
 	description := `Ask another AI model and get its answer. Give "messages" (the whole conversation: the model sees nothing else) and "model".`
 	if config.DefaultModel != "" {
 		description += ` Without "model", ` + config.DefaultModel + ` answers.`
@@ -20,57 +72,67 @@ func describe(config *Config) *Manifest {
 		// The user's own words say when to call which model: they come first.
 		description = strings.ReplaceAll(config.Description, `\n`, "\n") + "\n\n" + description
 	}
-	chat := Tool{
-		Name:        "chat_completion",
-		Title:       "Ask another AI model",
-		Description: cut(description, descriptionLimit),
-		InputSchema: json.RawMessage(withDefaults(config, chatSchema)),
-		Annotations: Annotations{ReadOnlyHint: true, OpenWorldHint: true},
+	for _, alias := range config.Aliases {
+		description += "\n- " + alias.Name + ": " + strings.Join(alias.Models, ", else ")
 	}
-	if config.Output == OutputStructured {
-		chat.OutputSchema = json.RawMessage(completionSchema)
+	for i := range config.Models {
+		if model := &config.Models[i]; model.Strengths != "" {
+			description += "\n- " + model.Full() + ": " + model.Strengths
+		}
 	}
-	return &Manifest{
-		Instructions: "chat_completion asks other AI models, for a second opinion or for what they do better. Each call stands alone: send all that the model needs.",
-		Tools:        []Tool{chat},
-	}
+	return description
 }
 
 // chatSchema is flat, with a type for every property and no combinators: a
 // schema that some client cannot read costs the user the whole tool. What it
 // does not show it takes all the same: content as a list of parts, OpenAI's
-// other names. Its length is what every conversation pays (3 kB at most).
+// other names. Its length is what every conversation pays (3 kB at most, all
+// tools together).
 const chatSchema = `{"type":"object","properties":{` +
-	`"model":{"type":"string","description":"The model's id, as its provider names it."},` +
+	`"model":{"type":"string","description":"PROVIDER/MODEL, a model's own name or an alias; see list_models."},` +
 	`"messages":{"type":"array","description":"The conversation, oldest first, in OpenAI's form.","items":{"type":"object","properties":{` +
 	`"role":{"type":"string","enum":["system","developer","user","assistant","tool"]},` +
-	`"content":{"type":"string","description":"The text; or a list of parts: text, image_url, input_audio, file."},` +
+	`"content":{"type":"string","description":"Text, or a list of parts: text, image_url, input_audio, file."},` +
 	`"tool_calls":{"type":"array","description":"As the model gave them.","items":{"type":"object"}},` +
-	`"tool_call_id":{"type":"string","description":"Of role tool: which call this answers."}},"required":["role"]}},` +
-	`"temperature":{"type":"number","description":"0 to 2; lower is more predictable.","minimum":0,"maximum":2},` +
-	`"max_tokens":{"type":"integer","description":"The most tokens to answer with, at least 1.","minimum":1},` +
-	`"stream":{"type":"boolean","description":"Read the answer as a stream, with progress; the result is the same."},` +
-	`"top_p":{"type":"number","description":"0 to 1; nucleus sampling.","minimum":0,"maximum":1},` +
-	`"frequency_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
-	`"presence_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
-	`"stop":{"type":"array","description":"Up to 4 texts that end the answer.","items":{"type":"string"}},` +
-	`"response_format":{"type":"object","description":"{\"type\":\"json_object\"}, or {\"type\":\"json_schema\",\"json_schema\":{\"name\":...,\"schema\":{...}}}.","properties":{` +
+	`"tool_call_id":{"type":"string","description":"Of role tool."}},"required":["role"]}},` +
+	`"temperature":{"type":"number","description":"0 to 2.","minimum":0,"maximum":2},` +
+	`"max_tokens":{"type":"integer","description":"Of the answer.","minimum":1},` +
+	`"stream":{"type":"boolean","description":"Progress while it answers; same result."},` +
+	`"top_p":{"type":"number","minimum":0,"maximum":1},` +
+	`"frequency_penalty":{"type":"number","minimum":-2,"maximum":2},` +
+	`"presence_penalty":{"type":"number","minimum":-2,"maximum":2},` +
+	`"stop":{"type":"array","description":"Up to 4.","items":{"type":"string"}},` +
+	`"response_format":{"type":"object","description":"Checked: json_object, or json_schema with {\"name\",\"schema\"}.","properties":{` +
 	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]},` +
-	`"reasoning_effort":{"type":"string","description":"How long to think.","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
-	`"tools":{"type":"array","description":"Functions that the model may call: {\"type\":\"function\",\"function\":{\"name\":...,\"parameters\":{...}}}.","items":{"type":"object"}},` +
+	`"reasoning_effort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
+	`"tools":{"type":"array","description":"Functions it may call, in OpenAI's form.","items":{"type":"object"}},` +
 	`"tool_choice":{"type":"string","description":"auto, none, required, or a function as an object."},` +
-	`"seed":{"type":"integer","description":"For answers that can be repeated."},` +
-	`"extra_body":{"type":"object","description":"Other fields of the provider's, sent as they are."},` +
-	`"dry_run":{"type":"boolean","description":"Send nothing; return the request that would be sent."}` +
+	`"seed":{"type":"integer"},` +
+	`"fallback_models":{"type":"array","description":"Asked in this order if the model fails.","items":{"type":"string"}},` +
+	`"extra_body":{"type":"object","description":"Other fields of the provider's."},` +
+	`"repair":{"type":"boolean","description":"Ask again if response_format is not met."},` +
+	`"dry_run":{"type":"boolean","description":"Only show the request."}` +
 	`},"required":["messages"]}`
+
+const listSchema = `{"type":"object","properties":{` +
+	`"query":{"type":"string","description":"Words in names and descriptions."},` +
+	`"provider":{"type":"string"},` +
+	`"ability":{"type":"string","enum":["vision","audio","files","video","tools","reasoning","structured","images"]},` +
+	`"max_price":{"type":"number","description":"US dollars for a million tokens out."},` +
+	`"page":{"type":"integer","minimum":1}}}`
+
+const compareSchema = `{"type":"object","properties":{` +
+	`"models":{"type":"array","items":{"type":"string"}},` +
+	`"messages":{"type":"array","description":"As of chat_completion, whose other arguments it takes too.","items":{"type":"object"}}` +
+	`},"required":["models","messages"]}`
 
 // withDefaults tells the assistant what stands where it says nothing.
 func withDefaults(config *Config, schema string) string {
 	if config.DefaultTemperature != nil {
-		schema = strings.Replace(schema, "lower is more predictable.", "lower is more predictable. Default "+format(*config.DefaultTemperature)+".", 1)
+		schema = strings.Replace(schema, `"0 to 2."`, `"0 to 2. Default `+format(*config.DefaultTemperature)+`."`, 1)
 	}
 	if config.DefaultMaxTokens != nil {
-		schema = strings.Replace(schema, "answer with, at least 1.", "answer with, at least 1. Default "+strconv.FormatInt(*config.DefaultMaxTokens, 10)+".", 1)
+		schema = strings.Replace(schema, `"Of the answer."`, `"Of the answer. Default `+strconv.FormatInt(*config.DefaultMaxTokens, 10)+`."`, 1)
 	}
 	return schema
 }
@@ -81,6 +143,8 @@ const completionSchema = `{"type":"object","properties":{` +
 	`"id":{"type":"string"},"object":{"type":"string"},"created":{"type":"integer"},"model":{"type":"string"},` +
 	`"choices":{"type":"array","items":{"type":"object"}},` +
 	`"gateway":{"type":"object","description":"Who answered, attempts, what was adjusted."}},"required":["choices","gateway"]}`
+
+const comparisonSchema = `{"type":"object","properties":{"answers":{"type":"array","items":{"type":"object"}}},"required":["answers"]}`
 
 // cut shortens text to at most limit characters, and says so.
 func cut(text string, limit int) string {

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -12,15 +13,17 @@ import (
 // toolResult is MCP's CallToolResult.
 type toolResult struct {
 	Content           []block        `json:"content"`
-	StructuredContent *completion    `json:"structuredContent,omitempty"`
+	StructuredContent any            `json:"structuredContent,omitempty"`
 	IsError           bool           `json:"isError,omitempty"`
 	Meta              toolResultMeta `json:"_meta"`
 }
 
 // block is one content block.
 type block struct {
-	Type        string            `json:"type"` // text
-	Text        string            `json:"text"`
+	Type        string            `json:"type"`           // text, image or audio
+	Text        string            `json:"text,omitempty"` // of a text, which is never empty
+	Data        string            `json:"data,omitempty"` // of an image or audio: base64
+	MIMEType    string            `json:"mimeType,omitempty"`
 	Annotations *blockAnnotations `json:"annotations,omitempty"`
 }
 
@@ -31,6 +34,7 @@ type blockAnnotations struct {
 // toolResultMeta is what rides beside the answer.
 type toolResultMeta struct {
 	Completion *completion `json:"mcp-ai-gateway/completion,omitempty"`
+	Comparison *comparison `json:"mcp-ai-gateway/comparison,omitempty"`
 	Error      *failure    `json:"mcp-ai-gateway/error,omitempty"`
 }
 
@@ -45,14 +49,24 @@ type completion struct {
 type gateway struct {
 	Provider       string                `json:"provider"`
 	RequestedModel string                `json:"requested_model"`
+	model          string                // as it was asked for
 	Attempts       []attempt             `json:"attempts"`
 	Adjusted       []provider.Adjustment `json:"adjusted"`
-	// CostUSD is in US dollars, by the provider's own account.
+	// CostUSD is in US dollars; CostFrom is provider, where it says so itself, or
+	// prices, where it was reckoned by those that are known of the model.
 	CostUSD   *float64 `json:"cost_usd,omitempty"`
+	CostFrom  string   `json:"cost_from,omitempty"`
 	LatencyMS int64    `json:"latency_ms"`
 	RequestID string   `json:"request_id,omitempty"`
 	Partial   bool     `json:"partial,omitempty"`
-	Target    string   `json:"target"`
+	// Validated says whether the answer has the form that response_format
+	// asked for; nil where that was not judged. Validation are the faults, or
+	// why it was not judged or repaired. Repaired: the first answer had faults,
+	// and this is the second.
+	Validated  *bool    `json:"validated,omitempty"`
+	Validation []string `json:"validation,omitempty"`
+	Repaired   bool     `json:"repaired,omitempty"`
+	Target     string   `json:"target"`
 }
 
 // failure is a failure's fields, for programs.
@@ -70,23 +84,25 @@ type failure struct {
 
 // completion puts the completion object together.
 func (c *call) completion(answer *answer) *completion {
-	adjusted := answer.adjusted
+	adjusted := slices.Concat(answer.adjusted, c.skipped)
 	if adjusted == nil {
 		adjusted = []provider.Adjustment{}
 	}
 	object := &completion{Response: *answer.response, Gateway: gateway{
 		Provider:       answer.target.row.Name,
-		RequestedModel: answer.target.model,
+		RequestedModel: answer.target.asked,
+		model:          answer.target.model,
 		Attempts:       c.reached,
 		Adjusted:       adjusted,
 		LatencyMS:      c.since(c.began),
 		RequestID:      answer.requestID,
 		Partial:        answer.fault != nil,
+		Validated:      answer.validated,
+		Validation:     answer.validation,
+		Repaired:       answer.repaired,
 		Target:         c.config.Target,
 	}}
-	if object.Usage != nil {
-		object.Gateway.CostUSD = object.Usage.CostUSD
-	}
+	object.Gateway.CostUSD, object.Gateway.CostFrom = costOf(answer, c.reached)
 	if object.Created == 0 {
 		object.Created = c.engine.now / 1000
 	}
@@ -94,6 +110,38 @@ func (c *call) completion(answer *answer) *completion {
 		object.Model = answer.target.model
 	}
 	return object
+}
+
+// costOf is what an answer cost, and those that it replaced, in US dollars, and
+// who says so: the provider itself, or the prices that are known of the model;
+// nil where nobody does.
+func costOf(answer *answer, attempts []attempt) (cost *float64, from string) {
+	usages := []*provider.Usage{answer.response.Usage}
+	for _, attempt := range attempts {
+		if attempt.Usage != nil {
+			usages = append(usages, attempt.Usage)
+		}
+	}
+	var price *provider.Price
+	if answer.target.known != nil {
+		price = answer.target.known.Price
+	}
+	sum, from := 0.0, "provider"
+	for _, usage := range usages {
+		switch {
+		case usage == nil:
+			return nil, ""
+		case usage.CostUSD != nil:
+			sum += *usage.CostUSD
+		default:
+			dollars, known := price.Of(usage)
+			if !known {
+				return nil, ""
+			}
+			sum, from = sum+dollars, "prices"
+		}
+	}
+	return &sum, from
 }
 
 // succeed ends the call with an answer.
@@ -109,19 +157,18 @@ func (c *call) succeed(answer *answer) {
 		c.finish("", &result)
 		return
 	}
-	for _, choice := range object.Choices {
-		result.Content = append(result.Content, answerBlocks(choice)...)
-		if words := ending(choice, object.Usage); words != "" {
-			result.Content = append(result.Content, block{Type: "text", Text: "[" + words + "]", Annotations: &blockAnnotations{Audience: []string{"assistant"}}})
-		}
+	var left *completion
+	result.Content, left = c.content(object, answer, true)
+	if answer.wrong() {
+		result.Content = append(result.Content, aside("The answer is "+notAsked(object)))
 	}
 	result.Content = append(result.Content, block{
 		Type: "text", Text: c.summary(object), Annotations: &blockAnnotations{Audience: []string{"user"}},
 	})
 	if c.config.Output == OutputStructured {
-		result.StructuredContent = object
+		result.StructuredContent = left
 	} else {
-		result.Meta.Completion = withoutContent(object)
+		result.Meta.Completion = left
 	}
 	c.finish("", &result)
 }
@@ -135,6 +182,8 @@ type dryRun struct {
 	Header   []provider.Field      `json:"header"`
 	Body     json.RawMessage       `json:"body"`
 	Adjusted []provider.Adjustment `json:"adjusted"`
+	// Fallbacks are whom would be asked if that one failed.
+	Fallbacks []string `json:"fallbacks,omitempty"`
 }
 
 // succeedDry ends a dry run.
@@ -169,33 +218,52 @@ func (c *call) fail(fault *provider.Error, answer *answer) {
 	if c.canceled {
 		fault = errCanceled // whatever the decoder made of the sudden end
 	}
+	words, failure := c.failure(fault, answer)
+	result := toolResult{IsError: true, Meta: toolResultMeta{Error: failure}}
+	result.Content = []block{{Type: "text", Text: words}}
+	if answer != nil && answer.response != nil && (len(answer.response.Choices) > 0 || answer.response.Usage != nil) {
+		var blocks []block
+		blocks, result.Meta.Completion = c.content(c.completion(answer), answer, false)
+		if result.Content = append(result.Content, blocks...); len(blocks) > 0 {
+			result.Content[0].Text += " What had come of the answer follows."
+		}
+	}
+	c.finish(fault.Kind, &result)
+}
+
+// failure is a failure as a sentence, and as fields.
+func (c *call) failure(fault *provider.Error, answer *answer) (string, *failure) {
 	failure := &failure{
 		Kind: fault.Kind, Status: fault.Status, RequestID: fault.RequestID,
 		RetryAfterS: (fault.RetryAfterMS + 999) / 1000, Attempts: c.reached,
 	}
 	who := ""
 	if answer != nil {
-		if len(c.reached) > 0 { // else it is the gateway that refuses
+		if answer.sent { // else it is the gateway that refuses
 			who = answer.target.row.Name
 		}
-		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, answer.adjusted
+		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, slices.Concat(answer.adjusted, c.skipped)
 		if failure.RequestID == "" {
 			failure.RequestID = answer.requestID
 		}
 	}
-	result := toolResult{IsError: true, Meta: toolResultMeta{Error: failure}}
-	result.Content = []block{{Type: "text", Text: sentence(fault, who, len(c.reached))}}
-	if answer != nil && answer.response != nil && (len(answer.response.Choices) > 0 || answer.response.Usage != nil) {
-		object := c.completion(answer)
-		result.Meta.Completion = withoutContent(object)
-		for _, choice := range object.Choices {
-			result.Content = append(result.Content, answerBlocks(choice)...)
-		}
-		if len(result.Content) > 1 {
-			result.Content[0].Text += " What had come of the answer follows."
+	words := sentence(fault, who, len(c.reached))
+	if others := c.failedBefore(failure.Provider, failure.Model); others != "" {
+		words += " Before that failed: " + others + "."
+	}
+	return words, failure
+}
+
+// failedBefore lists the other models that were asked, and how each failed last.
+func (c *call) failedBefore(row, model string) string {
+	var others []string
+	for i, tried := range c.reached {
+		last := i+1 == len(c.reached) || c.reached[i+1].Provider != tried.Provider || c.reached[i+1].Model != tried.Model
+		if last && (tried.Provider != row || tried.Model != model) {
+			others = append(others, tried.Provider+"/"+tried.Model+" ("+string(tried.Kind)+")")
 		}
 	}
-	c.finish(fault.Kind, &result)
+	return strings.Join(others, ", ")
 }
 
 func (c *call) finish(kind provider.Kind, result *toolResult) {
@@ -206,28 +274,60 @@ func (c *call) finish(kind provider.Kind, result *toolResult) {
 	c.end(kind, body)
 }
 
-// answerBlocks are an answer as content: the text first and alone, then what
-// else the model made.
-func answerBlocks(choice provider.Choice) (blocks []block) {
-	if text := answerText(choice.Message); text != "" {
-		blocks = append(blocks, block{Type: "text", Text: text})
+// content is a completion object's answers as content, and what is left of the
+// object: nothing that would only stand a second time. Of each choice come the
+// text, first and alone, the tool calls as one JSON text, the images, the sound
+// and, of a success, how it ended. In text mode images and sound are blocks of
+// their own, and the object is without the text and their data (an image keeps
+// its data:TYPE;base64, and a sound its other fields). In structured mode the
+// object has all of it, since clients that read it drop content, and the content
+// only says that there are images: base64 that stands twice goes beyond what
+// clients take. So does what goes beyond MediaLimit, which is in neither.
+func (c *call) content(object *completion, answer *answer, succeeded bool) (blocks []block, left *completion) {
+	shown := &shown{elsewhere: succeeded && c.config.Output == OutputStructured, format: answer.sound, room: -1}
+	if c.config.MediaLimit > 0 {
+		shown.room = c.config.MediaLimit
 	}
-	if len(choice.Message.ToolCalls) > 0 {
-		if calls, err := json.Marshal(struct {
-			ToolCalls []provider.ToolCall `json:"tool_calls"`
-		}{choice.Message.ToolCalls}); err == nil {
-			blocks = append(blocks, block{Type: "text", Text: string(calls)})
+	copied := *object
+	left = &copied
+	left.Choices = slices.Clone(object.Choices)
+	for i, choice := range object.Choices {
+		if text := answerText(choice.Message); text != "" {
+			blocks = append(blocks, block{Type: "text", Text: text})
+		}
+		if len(choice.Message.ToolCalls) > 0 {
+			if calls, err := json.Marshal(struct {
+				ToolCalls []provider.ToolCall `json:"tool_calls"`
+			}{choice.Message.ToolCalls}); err == nil {
+				blocks = append(blocks, block{Type: "text", Text: string(calls)})
+			}
+		}
+		var images, sound []block
+		message := &left.Choices[i].Message
+		images, message.Images = shown.images(choice.Message.Images)
+		sound, message.Audio = shown.audio(choice.Message.Audio)
+		blocks = append(append(blocks, images...), sound...)
+		if !shown.elsewhere {
+			message.Content = nil
+		}
+		if words := ending(choice, object.Usage); succeeded && words != "" {
+			blocks = append(blocks, aside(words))
 		}
 	}
-	return blocks
+	if shown.wrapped {
+		object.Gateway.Adjusted = append(slices.Clone(object.Gateway.Adjusted), wrapping)
+		left.Gateway.Adjusted = object.Gateway.Adjusted
+	}
+	return blocks, left
 }
 
-// answerText is the answer's text, or else the refusal's.
+// answerText is the answer's text, or else the refusal's, or what is spoken in
+// its sound.
 func answerText(message provider.AnswerMessage) string {
 	if message.Content != nil && *message.Content != "" {
 		return *message.Content
 	}
-	return message.Refusal
+	return cmp.Or(message.Refusal, json.Parse(message.Audio).Get("transcript").String())
 }
 
 // ending tells the assistant how an answer ended that is empty or cut, which
@@ -235,7 +335,7 @@ func answerText(message provider.AnswerMessage) string {
 func ending(choice provider.Choice, usage *provider.Usage) string {
 	message := choice.Message
 	state := "cut"
-	if answerText(message) == "" && len(message.ToolCalls) == 0 {
+	if answerText(message) == "" && len(message.ToolCalls)+len(message.Images)+len(message.Audio) == 0 {
 		state = "empty"
 	}
 	why := ""
@@ -265,10 +365,6 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 		why = "the provider paused it; ask again, for less at once"
 	case state == "cut": // by nothing
 		return ""
-	case len(message.Images) > 0:
-		why = "the model made " + count(int64(len(message.Images)), "image") + ", which only the completion object holds"
-	case len(message.Audio) > 0:
-		why = "the model made audio, which only the completion object holds"
 	case message.ReasoningContent != "" || len(message.ReasoningDetails) > 0:
 		why = "the model reasoned and said nothing; ask again, or choose another model"
 	default:
@@ -277,29 +373,32 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 	return "The answer is " + state + ": " + why + "."
 }
 
-// withoutContent is a completion object for _meta, where the answer's text
-// would only stand a second time.
-func withoutContent(object *completion) *completion {
-	lean := *object
-	lean.Choices = slices.Clone(object.Choices)
-	for i := range lean.Choices {
-		lean.Choices[i].Message.Content = nil
-	}
-	return &lean
+// notAsked says what is wrong with an answer that has not the form asked for.
+func notAsked(object *completion) string {
+	return "not of the form that was asked for: " + strings.Join(object.Gateway.Validation, "; ")
 }
 
 // summary is one line for the person: who answered, what it took.
 func (c *call) summary(object *completion) string {
 	words := []string{object.Model + " (" + object.Gateway.Provider + ")"}
 	if usage := object.Usage; usage != nil {
-		words = append(words, count(usage.PromptTokens, "token")+" in, "+strconv.FormatInt(usage.CompletionTokens, 10)+" out")
-		if usage.CostUSD != nil {
-			words = append(words, price(*usage.CostUSD))
+		in, out := usage.PromptTokens, usage.CompletionTokens
+		for _, attempt := range object.Gateway.Attempts { // an answer that was replaced cost as much
+			if attempt.Usage != nil {
+				in, out = in+attempt.Usage.PromptTokens, out+attempt.Usage.CompletionTokens
+			}
+		}
+		words = append(words, count(in, "token")+" in, "+strconv.FormatInt(out, 10)+" out")
+		if cost := object.Gateway.CostUSD; cost != nil && *cost > 0 {
+			words = append(words, price(*cost))
 		}
 	}
 	words = append(words, seconds(object.Gateway.LatencyMS))
 	if tries := len(object.Gateway.Attempts); tries > 1 {
 		words = append(words, strconv.Itoa(tries)+" attempts")
+	}
+	if failed := c.failedBefore(object.Gateway.Provider, object.Gateway.model); failed != "" {
+		words = append(words, "instead of "+failed)
 	}
 	for _, choice := range object.Choices {
 		switch choice.FinishReason {
@@ -308,6 +407,14 @@ func (c *call) summary(object *completion) string {
 		case provider.FinishContentFilter:
 			words = append(words, "cut by a content filter")
 		}
+	}
+	if object.Gateway.Repaired {
+		words = append(words, "asked for again, since the first answer was not of the form asked for")
+	}
+	if validated := object.Gateway.Validated; validated != nil && !*validated {
+		words = append(words, notAsked(object))
+	} else {
+		words = append(words, object.Gateway.Validation...)
 	}
 	for _, adjustment := range object.Gateway.Adjusted {
 		words = append(words, adjustment.Parameter+" "+adjustment.Action+": "+adjustment.Reason)

@@ -10,12 +10,16 @@ import (
 
 // target is one way to have a request answered.
 type target struct {
+	asked   string // the name by which the caller asked
 	row     *provider.Row
 	form    string            // the row's, or what the request needs
 	model   string            // the provider's name for it
 	known   *provider.Model   // what is known of it, or nil
 	request *provider.Request // as it is for this model
 }
+
+// full is the target's name without doubt.
+func (t target) full() string { return t.row.Name + "/" + t.model }
 
 // route decides who is asked, in which order: what the name means, then what the
 // caller names for when that fails, or else the configuration. Where nobody is
@@ -64,9 +68,11 @@ func (c *call) aim(request *provider.Request, n named) target {
 		// Who sets top_p chose the one way of sampling; vendors advise against both.
 		aimed.Temperature = cmp.Or(request.Temperature, wanted.Temperature, c.config.DefaultTemperature)
 	}
-	aimed.MaxTokens = cmp.Or(request.MaxTokens, wanted.MaxTokens, c.config.DefaultMaxTokens)
+	if request.MaxCompletionTokens == nil {
+		aimed.MaxTokens = cmp.Or(request.MaxTokens, wanted.MaxTokens, c.config.DefaultMaxTokens)
+	}
 	aimed.ReasoningEffort = cmp.Or(request.ReasoningEffort, wanted.ReasoningEffort)
-	return target{row: n.row, form: provider.FormFor(n.row, &aimed), model: n.id, known: n.model, request: &aimed}
+	return target{asked: request.Model, row: n.row, form: provider.FormFor(n.row, &aimed), model: n.id, known: n.model, request: &aimed}
 }
 
 // The times of a call that has somebody else to ask, in milliseconds.
@@ -87,10 +93,13 @@ func (c *call) chain(targets []target) *answer {
 		if last != nil && last.fault.Kind == provider.ContextLength && !roomier(to, last.target) {
 			continue
 		}
+		c.lessons.Now = nil // each target may be corrected once
 		answer := c.try(to, len(others))
 		if i > 0 && answer.fault != nil && !answer.sent && last != nil {
 			// It cannot even be asked: what the one before said weighs more.
-			c.reached = append(c.reached, attempt{Provider: to.row.Name, Model: to.model, Kind: answer.fault.Kind})
+			c.skipped = append(c.skipped, provider.Adjustment{
+				Parameter: "fallback_models", Action: "dropped", Reason: to.full() + " cannot be asked this: " + answer.fault.Message,
+			})
 			continue
 		}
 		last = answer

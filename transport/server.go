@@ -3,6 +3,7 @@ package transport
 import (
 	"bytes"
 	"context"
+	"slices"
 
 	"github.com/mark3labs/mcp-go/mcp"
 	"github.com/mark3labs/mcp-go/server"
@@ -27,7 +28,13 @@ type Program struct {
 	// Client is told the name that a client gives itself, each time that one
 	// does, before anything is done for it. Nil: nobody wants to know.
 	Client func(name string)
+	// Models are the names of models that begin with, or else hold, a text. Nil:
+	// none are known.
+	Models func(text string) []string
 }
+
+// listTool is the tool whose text is a resource, too.
+const listTool = "list_models"
 
 // manifestTTL is how long, in milliseconds, a client of protocol 2026-07-28
 // may keep the list of tools: it changes only with the configuration.
@@ -35,16 +42,24 @@ const manifestTTL = 3_600_000
 
 // NewServer returns a server for the tools of the manifest.
 func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
+	options := []server.ServerOption{
+		server.WithTitle(program.Title),
+		server.WithInstructions(manifest.Instructions),
+		server.WithToolCapabilities(false),
+		server.WithCacheHints(manifestTTL, mcp.CacheScopePublic),
+	}
+	lists := slices.ContainsFunc(manifest.Tools, func(tool core.Tool) bool { return tool.Name == listTool })
+	if lists {
+		options = append(options, server.WithResourceCapabilities(false, false))
+	}
+	if lists && program.Models != nil {
+		options = append(options, server.WithCompletions(), server.WithResourceCompletionProvider(modelNames(program.Models)))
+	}
 	s := &Server{
-		protocol: server.NewMCPServer(program.Name, program.Version,
-			server.WithTitle(program.Title),
-			server.WithInstructions(manifest.Instructions),
-			server.WithToolCapabilities(false),
-			server.WithCacheHints(manifestTTL, mcp.CacheScopePublic),
-		),
-		host:   host,
-		tools:  map[string]bool{},
-		client: program.Client,
+		protocol: server.NewMCPServer(program.Name, program.Version, options...),
+		host:     host,
+		tools:    map[string]bool{},
+		client:   program.Client,
 	}
 	if s.client == nil {
 		s.client = func(string) {}
@@ -63,6 +78,9 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 				OpenWorldHint:   &tool.Annotations.OpenWorldHint,
 			},
 		}, s.call)
+	}
+	if lists {
+		s.offerModels()
 	}
 	return s
 }

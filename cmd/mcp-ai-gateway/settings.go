@@ -64,6 +64,7 @@ func readSettings(from sources) *settings {
 		s.sandbox = s.choice("--sandbox", from.sandbox, "off", "auto", "required")
 	}
 	s.config = core.Config{
+		Checks:             true, // package transport's host can
 		DefaultModel:       cmp.Or(s.env("DEFAULT_MODEL"), file.DefaultModel),
 		Description:        cmp.Or(s.env("DESCRIPTION"), file.Description),
 		Output:             core.Output(s.choice("OUTPUT", cmp.Or(s.env("OUTPUT"), string(file.Output), "text"), "text", "structured", "raw")),

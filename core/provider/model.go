@@ -55,6 +55,28 @@ type Price struct {
 	CacheWrite *float64 `json:"cache_write,omitempty"`
 }
 
+// Of is what an answer costs by this price, in US dollars; not known where a price
+// is missing that it needs. Tokens that were read from or written to a cache cost
+// as others where nothing is known of that.
+func (p *Price) Of(usage *Usage) (dollars float64, known bool) {
+	if p == nil || p.Prompt == nil || p.Completion == nil {
+		return 0, false
+	}
+	plain := usage.PromptTokens
+	add := func(tokens int64, price *float64) {
+		if price != nil && tokens > 0 {
+			plain -= tokens
+			dollars += float64(tokens) * *price
+		}
+	}
+	if details := usage.PromptTokensDetails; details != nil {
+		add(details.CachedTokens, p.CacheRead)
+		add(details.CacheWriteTokens, p.CacheWrite)
+	}
+	dollars += float64(max(0, plain))**p.Prompt + float64(usage.CompletionTokens)**p.Completion
+	return dollars / 1e6, true
+}
+
 // The abilities of models, in the order in which they are listed.
 var Abilities = []string{"vision", "audio", "files", "video", "tools", "reasoning", "structured", "images"}
 

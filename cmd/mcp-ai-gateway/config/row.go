@@ -113,7 +113,9 @@ func (w Wanted) Row() (row provider.Row, secrets map[string]string, wrong []Wron
 	there, official := provider.RowAt(row.Form, address.Host)
 	switch {
 	case official:
-		row.Name, row.Traits, row.Families = there.Name, there.Traits, there.Families
+		row.Name = there.Name
+		row.TakeAfter(there)
+		row.Families = there.Families
 		switch {
 		case w.Credential == "":
 			row.Credential = there.Credential // no other provider's key goes there
@@ -124,7 +126,9 @@ func (w Wanted) Row() (row provider.Row, secrets map[string]string, wrong []Wron
 		// The user says who it is, behind another address.
 	case slices.Contains([]string{"openai", "openai-responses", "anthropic", "gemini"}, row.Name):
 		// These are forms as well: it is somebody else who speaks them.
-		row.Name, row.Traits, row.Families = address.Host, nil, nil
+		row.Name = address.Host
+		row.TakeAfter(provider.Row{})
+		row.Families = nil
 	}
 	if row.Name == azure {
 		row.Header = nil // OpenAI's organizations are none of Azure's
