@@ -112,12 +112,25 @@ func run(args []string, getenv func(string) string, stdin io.Reader, stdout, std
 	folder, _ := os.UserConfigDir() // it fails where neither is known: then a file has to be named
 	home, _ := os.UserHomeDir()
 	cache, _ := os.UserCacheDir() // where it is not known, nothing is kept
-	settings := readSettings(sources{getenv: getenv, readFile: os.ReadFile, sandbox: *sandboxMode, config: *configFile, home: home, folder: folder, cache: cache})
+	settings := readSettings(sources{getenv: getenv, readFile: readFile, sandbox: *sandboxMode, config: *configFile, home: home, folder: folder, cache: cache})
 	if err := serve(ctx, settings, stdin, stdout, log); err != nil {
 		log(err.Error())
 		return 1
 	}
 	return 0
+}
+
+// longestSetting bounds a file of settings, keys or certificates, in bytes.
+const longestSetting = 8 << 20
+
+// readFile reads such a file. What is named may be a device without end.
+func readFile(path string) ([]byte, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return io.ReadAll(io.LimitReader(file, longestSetting))
 }
 
 // npxArguments are what stands behind npx in configurations of the TypeScript

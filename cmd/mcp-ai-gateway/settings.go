@@ -3,7 +3,6 @@ package main
 import (
 	"cmp"
 	"crypto/x509"
-	"fmt"
 	"maps"
 	"regexp"
 	"strconv"
@@ -166,14 +165,9 @@ func (s *settings) concealed() map[string]string {
 	return all
 }
 
-// wrong notes a value that is not allowed. What may be a key in the wrong
-// place is not repeated.
+// wrong notes a value that is not allowed.
 func (s *settings) wrong(name, value, allowed string) {
-	if strings.HasPrefix(value, "sk-") || len(value) > 30 && !strings.ContainsAny(value, " /") {
-		s.faults = append(s.faults, fmt.Sprintf("%s: got something else, allowed: %s", name, allowed))
-		return
-	}
-	s.faults = append(s.faults, fmt.Sprintf("%s: got %q, allowed: %s", name, value, allowed))
+	s.faults = append(s.faults, name+": "+config.Given(value, allowed))
 }
 
 // fault is what was wrong as one error, or nil.

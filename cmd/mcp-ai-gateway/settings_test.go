@@ -23,7 +23,7 @@ type environment map[string]string
 func (e environment) get(name string) string { return e[name] }
 
 // sources are the environment alone.
-func (e environment) sources() sources { return sources{getenv: e.get, readFile: os.ReadFile} }
+func (e environment) sources() sources { return sources{getenv: e.get, readFile: readFile} }
 
 // TestSettings reads environments and shows the parts that they decide.
 func TestSettings(t *testing.T) {
@@ -171,6 +171,8 @@ func TestProviders(t *testing.T) {
 		{"the original's first", environment{"API_KEY": "k", "API_ENDPOINT": "https://a.example/v1", "OPENAI_API_KEY": "k"}, "", "a.example=API_KEY@a.example openai=OPENAI_API_KEY@api.openai.com", ""},
 		{"the original's, and a key for the same", environment{"API_KEY": "k", "OPENAI_API_KEY": "k"}, "", "openai=API_KEY@api.openai.com", ""},
 		{"API_FORMAT with its own key", environment{"API_FORMAT": "anthropic", "ANTHROPIC_API_KEY": "k"}, "", "anthropic=ANTHROPIC_API_KEY@api.anthropic.com", ""},
+		{"another's endpoint does not get OpenAI's key", environment{"API_ENDPOINT": "https://api.groq.com/openai/v1", "OPENAI_API_KEY": "k", "GROQ_API_KEY": "k"}, "", "groq=GROQ_API_KEY@api.groq.com openai=OPENAI_API_KEY@api.openai.com", ""},
+		{"nor does one's own", environment{"OPENAI_API_KEY": "k"}, "providers: {mine: {form: openai, endpoint: 'https://m.example'}, groq2: {form: openai, endpoint: api.groq.com/openai/v1}}", "mine=@m.example groq2=GROQ_API_KEY@api.groq.com openai=OPENAI_API_KEY@api.openai.com", "GROQ_API_KEY is not set: groq2"},
 		{"Google's other name", environment{"GOOGLE_API_KEY": "k"}, "", "gemini=GEMINI_API_KEY@generativelanguage.googleapis.com", ""},
 		{"what has other purposes", environment{"GITHUB_TOKEN": "k", "HF_TOKEN": "k", "GROQ_API_KEY": "k"}, "", "groq=GROQ_API_KEY@api.groq.com", ""},
 		{"API_FORMAT takes it", environment{"GITHUB_TOKEN": "k", "API_FORMAT": "github"}, "", "github=GITHUB_TOKEN@models.github.ai", ""},

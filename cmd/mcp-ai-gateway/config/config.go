@@ -73,39 +73,6 @@ type Network struct {
 	Silence   *time.Duration // 0: no bound
 }
 
-// Fault is something in the file that is wrong.
-type Fault struct {
-	File         string
-	Line, Column int    // from 1 on; 0: the file as such
-	Field        string // such as models.openai/gpt-5.price.prompt; may be empty
-	Text         string // what was given, what is allowed
-	Excerpt      string // the line with a caret below the place; may be empty
-}
-
-// Place is FILE:LINE:COLUMN.
-func (f Fault) Place() string {
-	if f.Line == 0 {
-		return f.File
-	}
-	return fmt.Sprintf("%s:%d:%d", f.File, f.Line, f.Column)
-}
-
-// Sentence is the fault on one line.
-func (f Fault) Sentence() string {
-	if f.Field == "" {
-		return f.Place() + ": " + f.Text
-	}
-	return f.Place() + ": " + f.Field + ": " + f.Text
-}
-
-// String is the fault with its excerpt.
-func (f Fault) String() string {
-	if f.Excerpt == "" {
-		return f.Sentence()
-	}
-	return f.Sentence() + "\n" + f.Excerpt
-}
-
 // reader is a file while it is read.
 type reader struct {
 	document

@@ -8,6 +8,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -15,6 +16,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
 var update = flag.Bool("update", false, "write the golden sections")
@@ -69,9 +71,18 @@ func TestFiles(t *testing.T) {
 	}
 }
 
-// described is a file as JSON, one field a line, without those that are empty.
+// described is a file as JSON, one field a line, without those that are empty,
+// and without what is known of the providers that are known.
 func described(t *testing.T, file *File) []byte {
 	t.Helper()
+	shown := *file
+	shown.Providers = slices.Clone(file.Providers)
+	for i := range shown.Providers {
+		row := &shown.Providers[i].Row
+		row.TakeAfter(provider.Row{})
+		row.Families = nil
+	}
+	file = &shown
 	data, err := json.Marshal(file)
 	if err != nil {
 		t.Fatal(err)
@@ -132,6 +143,26 @@ func TestExample(t *testing.T) {
 	same, faults := Read("config.yaml", indented, theWorld)
 	if len(faults) > 0 || len(same.Providers) != 4 || len(same.Models) != 2 {
 		t.Errorf("as JSON: %v, %s", faults, described(t, same))
+	}
+}
+
+// TestLikeness: who is like a provider that is known, and who only speaks its
+// form.
+func TestLikeness(t *testing.T) {
+	for text, like := range map[string]string{
+		"groq: ": "groq", "mine: {form: groq, endpoint: 'https://m.example'}": "groq", "mine: {form: openai, endpoint: api.groq.com/openai/v1}": "groq",
+		"openai: {endpoint: 'https://relay.example'}": "openai", "mine: {form: openai, endpoint: 'https://m.example'}": "", "mine: {form: openai}": "openai",
+	} {
+		file, faults := Read("config.yaml", []byte("providers: {"+text+"}"), theWorld)
+		if len(faults) > 0 || len(file.Providers) != 1 {
+			t.Errorf("%s: %v", text, faults)
+			continue
+		}
+		row := file.Providers[0].Row
+		known, _ := RowNamed(like)
+		if !slices.Equal(row.Traits, known.Traits) || !slices.Equal(row.Families, known.Families) {
+			t.Errorf("%s: %v, %v", text, row.Traits, row.Families)
+		}
 	}
 }
 

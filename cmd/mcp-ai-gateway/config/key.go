@@ -27,8 +27,8 @@ type World struct {
 	Home string
 }
 
-// keyTime bounds a command that prints a key: such as a vault's, which may wait
-// for a finger on a sensor.
+// keyTime bounds the way to a key: a vault's command may wait for a finger on a
+// sensor.
 const keyTime = 10 * time.Second
 
 // Run runs a command by the system's shell, as [World] wants it. What it says on
@@ -111,7 +111,7 @@ func (k *Keys) Get(ctx context.Context, name string) (string, *core.Fail) {
 	select {
 	case key.turn <- struct{}{}:
 	case <-ctx.Done():
-		return "", &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+		return "", canceled()
 	}
 	defer func() { <-key.turn }()
 	if key.value != "" {
@@ -124,6 +124,30 @@ func (k *Keys) Get(ctx context.Context, name string) (string, *core.Fail) {
 	k.found(value)
 	key.value = value
 	return value, nil
+}
+
+func canceled() *core.Fail {
+	return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+}
+
+// readFile reads a file, which may be a pipe or far away: nobody waits for it
+// beyond the context.
+func (k *Keys) readFile(ctx context.Context, path string) ([]byte, error) {
+	type reading struct {
+		data []byte
+		err  error
+	}
+	done := make(chan reading, 1)
+	go func() {
+		data, err := k.world.ReadFile(path)
+		done <- reading{data, err}
+	}()
+	select {
+	case r := <-done:
+		return r.data, r.err
+	case <-ctx.Done():
+		return nil, ctx.Err()
+	}
 }
 
 func unset(name, place string) *core.Fail {
@@ -148,9 +172,15 @@ func (k *Keys) fetch(ctx context.Context, from Reference) (string, *core.Fail) {
 			return "", unset(from.What, k.place())
 		}
 	case "file":
-		if data, err = k.world.ReadFile(from.What); err != nil {
+		bounded, end := context.WithTimeout(ctx, keyTime)
+		defer end()
+		if data, err = k.readFile(bounded, from.What); err != nil {
 			why := "cannot be read"
 			switch {
+			case ctx.Err() != nil:
+				return "", canceled()
+			case bounded.Err() != nil:
+				why = "took longer than " + keyTime.String()
 			case errors.Is(err, os.ErrNotExist):
 				why = "is not there"
 			case errors.Is(err, os.ErrPermission):
@@ -166,7 +196,7 @@ func (k *Keys) fetch(ctx context.Context, from Reference) (string, *core.Fail) {
 		data, err = k.world.Run(bounded, from.What)
 		switch {
 		case ctx.Err() != nil:
-			return "", &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+			return "", canceled()
 		case bounded.Err() != nil:
 			return fail("no key was found: the key's command took longer than "+keyTime.String(), "Run the command of the configuration file by hand to see what it waits for.")
 		case err != nil:

@@ -125,6 +125,18 @@ func TestRun(t *testing.T) {
 	}
 }
 
+// TestHangingFile: a file that nobody writes keeps no call beyond its time.
+func TestHangingFile(t *testing.T) {
+	hang := make(chan struct{})
+	defer close(hang)
+	keys := NewKeys(World{ReadFile: func(string) ([]byte, error) { <-hang; return nil, nil }}, map[string]Reference{"k": {Kind: "file", What: "/pipe"}}, func() string { return "" }, func(string) {})
+	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	defer cancel()
+	if _, fail := keys.Get(ctx, "k"); fail == nil || fail.Kind != provider.Canceled {
+		t.Errorf("%+v", fail)
+	}
+}
+
 func TestReadReference(t *testing.T) {
 	for text, want := range map[string]Reference{
 		"env:A_KEY": {Kind: "env", What: "A_KEY"}, "env: A_KEY": {Kind: "env", What: "A_KEY"}, "file:~/k": {Kind: "file", What: "/home/u/k"},

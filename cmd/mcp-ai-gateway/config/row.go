@@ -115,7 +115,10 @@ func (w Wanted) Row() (row provider.Row, secrets map[string]string, wrong []Wron
 	case official:
 		row.Name = there.Name
 		row.TakeAfter(there)
-		if row.Credential.Name != "" && there.Credential.Name != "" {
+		switch {
+		case w.Credential == "":
+			row.Credential = there.Credential // no other provider's key goes there
+		case there.Credential.Name != "":
 			row.Credential.Header, row.Credential.Prefix = there.Credential.Header, there.Credential.Prefix
 		}
 	case w.Name == row.Name:
@@ -134,7 +137,7 @@ func (w Wanted) Row() (row provider.Row, secrets map[string]string, wrong []Wron
 		// else there.
 		row.Credential = bearer(w.Credential)
 	}
-	if w.Credential == "" && (!official || there.Credential.Name == "") {
+	if w.Credential == "" && !official {
 		row.Credential = provider.Credential{} // many servers of one's own want none
 	}
 	row.Name = cmp.Or(w.Name, row.Name)
@@ -145,11 +148,15 @@ func bearer(name string) provider.Credential {
 	return provider.Credential{Name: name, Header: "authorization", Prefix: "Bearer "}
 }
 
-func given(field, got, allowed string) Wrong {
+func given(field, got, allowed string) Wrong { return Wrong{field, ": " + Given(got, allowed)} }
+
+// Given says what was given in place of what is allowed. What may be a key in
+// the wrong place is not repeated.
+func Given(got, allowed string) string {
 	if looksSecret(got) {
-		return Wrong{field, ": got something else, allowed: " + allowed}
+		return "got something else, allowed: " + allowed
 	}
-	return Wrong{field, ": got " + strconv.Quote(got) + ", allowed: " + allowed}
+	return "got " + strconv.Quote(got) + ", allowed: " + allowed
 }
 
 // secretName knows the parameters of a query, and headers, that carry secrets.

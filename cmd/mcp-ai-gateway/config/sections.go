@@ -152,10 +152,7 @@ var providerFields = []field[draft]{
 		from, ok := readReference(strings.TrimSpace(r.text(e.value)), r.folder, r.world.Home)
 		if !ok {
 			// What stands there is not repeated: it may be the key.
-			r.fault(e.place(&r.document), e.path, "allowed: %s", keyAllowed)
-			if len(r.faults) > 0 {
-				from.Fault = r.faults[len(r.faults)-1].Sentence()
-			}
+			from.Fault = r.fault(e.place(&r.document), e.path, "allowed: %s", keyAllowed).Sentence()
 		}
 		d.Key = &from
 	}},
