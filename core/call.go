@@ -25,32 +25,36 @@ type call struct {
 	canceled bool
 	ended    bool // the Result is out
 
-	last    uint32 // the number of the latest fetch or timer
+	last    uint32 // the number of the latest fetch, timer or check
 	waits   []wait // in the order of their numbers
 	spoke   bool   // text of the answer has left the gateway
 	reached []attempt
+	lessons provider.Lessons
+	learned []provider.Lesson // for the host
 }
 
-// wait is a fetch or timer that the host has not ended.
+// wait is a fetch, timer or check that the host has not ended.
 type wait struct {
-	id    ID
-	timer bool
-	head  bool // the Head came
+	id     ID
+	awaits Kind // Head, Fire or Checked
+	head   bool // the Head came
 }
 
 // accepts judges whether the event may come now, and notes what it says.
 func (w *wait) accepts(event Event) bool {
 	switch event.(type) {
 	case *Head:
-		first := !w.timer && !w.head
+		first := w.awaits == KindHead && !w.head
 		w.head = true
 		return first
 	case *Chunk, *End:
 		return w.head
 	case *Fail:
-		return !w.timer
+		return w.awaits == KindHead
 	case *Fire:
-		return w.timer
+		return w.awaits == KindFire
+	case *Checked:
+		return w.awaits == KindChecked
 	}
 	return false
 }
@@ -99,11 +103,11 @@ func (c *call) park() Event {
 // errCanceled ends whatever a canceled call was doing.
 var errCanceled = &provider.Error{Kind: provider.Canceled, Message: "the client canceled the call"}
 
-// open numbers a new fetch or timer.
-func (c *call) open(timer bool) ID {
+// open numbers a new fetch, timer or check, by the kind that answers it first.
+func (c *call) open(awaits Kind) ID {
 	c.last++
 	id := c.id | ID(c.last)
-	c.waits = append(c.waits, wait{id: id, timer: timer})
+	c.waits = append(c.waits, wait{id: id, awaits: awaits})
 	return id
 }
 
@@ -116,7 +120,7 @@ func (c *call) waiting(id ID) *wait {
 	return nil
 }
 
-// closed forgets a fetch or timer that is over.
+// closed forgets a fetch, timer or check that is over.
 func (c *call) closed(id ID) {
 	for i := range c.waits {
 		if c.waits[i].id == id {
@@ -126,7 +130,7 @@ func (c *call) closed(id ID) {
 	}
 }
 
-// abort ends a fetch or timer from our side, if the host has not.
+// abort ends a fetch, timer or check from our side, if the host has not.
 func (c *call) abort(id ID) {
 	if c.waiting(id) != nil {
 		c.engine.emit(&Abort{ID: id})
@@ -137,7 +141,7 @@ func (c *call) abort(id ID) {
 // fetch asks for an exchange and waits for the head of its reply, whose body
 // parks the call while it is read. The caller ends it with abort or closed.
 func (c *call) fetch(effect *Fetch) (*provider.Reply, error) {
-	effect.ID = c.open(false)
+	effect.ID = c.open(KindHead)
 	c.engine.emit(effect)
 	switch event := c.park().(type) {
 	case *Head:
@@ -194,7 +198,7 @@ func failed(event *Fail) *provider.Error {
 
 // sleep waits, and reports false where the call was canceled meanwhile.
 func (c *call) sleep(ms int64) bool {
-	id := c.open(true)
+	id := c.open(KindFire)
 	c.engine.emit(&Timer{ID: id, AfterMS: ms})
 	_, fired := c.park().(*Fire)
 	if fired {
@@ -217,7 +221,7 @@ func (c *call) end(kind provider.Kind, body []byte) {
 		c.abort(c.waits[0].id)
 	}
 	c.ended = true
-	c.engine.emit(&Result{ID: c.id, Kind: kind, Body: body})
+	c.engine.emit(&Result{ID: c.id, Kind: kind, Learned: c.learned, Body: body})
 }
 
 // since is the time from a moment to now, in milliseconds. A host's clock may

@@ -13,6 +13,9 @@ type Config struct {
 	Target string `json:"target"`
 	// Output is the form of results; empty means text.
 	Output Output `json:"output,omitempty"`
+	// MediaLimit bounds the images and sound in the content of one result, in
+	// bytes of base64 together; what is beyond it is only told of. 0: no bound.
+	MediaLimit int64 `json:"media_limit,omitempty"`
 	// Description is the user's own text for chat_completion.
 	Description string `json:"description,omitempty"`
 	// DefaultModel is asked where a call names no model; may be empty.
@@ -23,6 +26,8 @@ type Config struct {
 	DefaultMaxTokens   *int64   `json:"default_max_tokens,omitempty"`
 	// Providers can be asked. The first is asked where nothing else decides.
 	Providers []provider.Row `json:"providers"`
+	// Checks says that the host answers a [*Check].
+	Checks bool `json:"checks,omitempty"`
 }
 
 // legible is a copy with every text as a frame brings it.

@@ -24,7 +24,7 @@
 //  5. Every call gets exactly one Result.
 //  6. IDs derive from ids the host gave, never from a global counter; there
 //     is no global state.
-//  7. Events for a call, fetch or timer that has ended are ignored.
+//  7. Events for a call, fetch, timer or check that has ended are ignored.
 //
 // The test of the laws type-checks the sources for 1, 2, 3, 4 and 6; the
 // transcripts under testdata hold 4, 5 and 7 on both targets.

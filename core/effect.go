@@ -6,7 +6,8 @@ import (
 )
 
 // Effect is what a [Machine] wants a host to do: one of [*Manifest], [*Fetch],
-// [*Abort], [*Timer], [*Delta], [*Result] and [*Log]. The set is closed.
+// [*Abort], [*Timer], [*Check], [*Delta], [*Result] and [*Log]. The set is
+// closed.
 // Effects are to be performed in order; they belong to the host.
 type Effect interface {
 	effect() wireForm
@@ -49,7 +50,7 @@ type Fetch struct {
 	Credential provider.Credential `json:"credential,omitzero"`
 }
 
-// Abort says that nothing more is wanted of a fetch or a timer.
+// Abort says that nothing more is wanted of a fetch, a timer or a check.
 type Abort struct {
 	ID ID `json:"-"`
 }
@@ -58,6 +59,17 @@ type Abort struct {
 type Timer struct {
 	ID      ID    `json:"-"`
 	AfterMS int64 `json:"after_ms"`
+}
+
+// Check asks whether a text is what a JSON schema allows. The host answers with
+// one [*Checked]. Only hosts that said so ([Config].Checks) are asked.
+type Check struct {
+	ID ID `json:"-"`
+	// Schema is the caller's, an object of whatever draft of JSON Schema, and
+	// not checked itself: it may be large, wrong, or made to cost much.
+	Schema json.RawMessage `json:"schema"`
+	// Text is the model's: one JSON value.
+	Text string `json:"-"`
 }
 
 // Delta is a piece of the answer's text, as it comes. ID is the call's.
@@ -72,6 +84,10 @@ type Result struct {
 	ID ID `json:"-"`
 	// Kind is empty where the call succeeded.
 	Kind provider.Kind `json:"kind,omitempty"`
+	// Learned is what models refused and can be spared in later calls: it goes
+	// into their Lessons. A newer lesson takes the place of one that differs in
+	// Instead alone.
+	Learned []provider.Lesson `json:"learned,omitempty"`
 	// Body is MCP's CallToolResult as JSON: content, structuredContent,
 	// isError, _meta.
 	Body []byte `json:"-"`

@@ -52,6 +52,8 @@ func (e *Engine) Step(event Event) ([]Effect, error) {
 		err = e.answer(event.ID, event)
 	case *Fire:
 		err = e.answer(event.ID, event)
+	case *Checked:
+		err = e.answer(event.ID, event)
 	}
 	effects := e.effects
 	e.effects = nil
@@ -68,6 +70,7 @@ func (e *Engine) begin(event *Call) error {
 	c := &call{
 		engine: e, id: event.ID, config: e.config,
 		seed: event.Seed, deltas: event.Deltas, timeout: event.TimeoutMS, began: e.now,
+		lessons: knownLessons(event),
 	}
 	e.start(c, func() { c.tool(event) })
 	return nil

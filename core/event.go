@@ -8,9 +8,9 @@ import (
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
-// ID names a call, or a fetch or timer of a call. The high 32 bits are the
+// ID names a call, or a fetch, timer or check of a call. The high 32 bits are the
 // call's number, chosen by the host and unique among the calls in flight; the
-// low 32 bits are 0 for the call itself and n for its nth fetch or timer.
+// low 32 bits are 0 for the call itself and n for its nth fetch, timer or check.
 type ID uint64
 
 // CallID returns the ID of a call by its number, which must not be 0.
@@ -19,7 +19,8 @@ func CallID(number uint32) ID { return ID(number) << 32 }
 // Call returns the ID of the call that id belongs to.
 func (id ID) Call() ID { return id &^ 0xffffffff }
 
-// String writes an ID as "7" (a call) or "7.2" (its second fetch or timer).
+// String writes an ID as "7" (a call) or "7.2" (its second fetch, timer or
+// check).
 func (id ID) String() string {
 	text := strconv.FormatUint(uint64(id>>32), 10)
 	if n := uint64(id & 0xffffffff); n != 0 {
@@ -45,8 +46,8 @@ func ParseID(text string) (ID, bool) {
 }
 
 // Event is what a host tells a [Machine]: one of [*Configure], [*Describe],
-// [*Call], [*Cancel], [*Head], [*Chunk], [*End], [*Fail] and [*Fire]. The set
-// is closed. AtMS is always the host's time in Unix milliseconds; a machine
+// [*Call], [*Cancel], [*Head], [*Chunk], [*End], [*Fail], [*Fire] and
+// [*Checked]. The set is closed. AtMS is always the host's time in Unix milliseconds; a machine
 // has no other clock. A machine keeps no event and no byte of it.
 type Event interface {
 	event() wireForm
@@ -86,6 +87,9 @@ type Call struct {
 	// TimeoutMS is how long the host lets the call run, all attempts together:
 	// no wait goes beyond it. The host ends its fetches then. 0: no bound.
 	TimeoutMS int64 `json:"timeout_ms,omitempty"`
+	// Lessons are what earlier calls learned ([Result]), as far as the host
+	// keeps it. Without them a call may take one exchange more.
+	Lessons []provider.Lesson `json:"lessons,omitempty"`
 	// Arguments is JSON as the client sent it.
 	Arguments []byte `json:"-"`
 }
@@ -139,4 +143,42 @@ type Fail struct {
 type Fire struct {
 	ID   ID    `json:"-"`
 	AtMS int64 `json:"-"`
+}
+
+// Checked is the verdict on a [*Check].
+type Checked struct {
+	ID   ID    `json:"-"`
+	AtMS int64 `json:"-"`
+	// Verdict is valid or invalid; any other word means unknown.
+	Verdict Verdict `json:"verdict"`
+	// Faults are what is wrong with an invalid text, at most [FaultLimit], and
+	// More is how many others there are.
+	Faults []SchemaFault `json:"faults,omitempty"`
+	More   int           `json:"more,omitempty"`
+	// Reason is why a verdict is unknown: a sentence for the user, lower case,
+	// without full stop, such as "the schema refers to another document".
+	Reason string `json:"reason,omitempty"`
+}
+
+// Verdict is what came of a [*Check].
+type Verdict string
+
+// The verdicts.
+const (
+	Valid   Verdict = "valid"
+	Invalid Verdict = "invalid"
+	// Unknown: the schema is not understood, or its check would cost too much.
+	Unknown Verdict = "unknown"
+)
+
+// FaultLimit is how many faults of a text are told.
+const FaultLimit = 8
+
+// SchemaFault is one way in which a text is not what its schema allows.
+type SchemaFault struct {
+	// Place is a JSON pointer (RFC 6901) into the text; empty is the whole.
+	Place string `json:"place"`
+	// Fault is a sentence, lower case, without full stop, such as "got string,
+	// want number". Of long ones the first 200 characters are told.
+	Fault string `json:"fault"`
 }

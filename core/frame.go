@@ -25,6 +25,7 @@ const (
 	KindEnd
 	KindFail
 	KindFire
+	KindChecked
 )
 
 // The kinds of frames, continued: effects.
@@ -36,14 +37,15 @@ const (
 	KindDelta
 	KindResult
 	KindLog
+	KindCheck
 )
 
 // kindNames are the names of the kinds in lines and transcripts.
 var kindNames = map[Kind]string{
 	KindConfigure: "configure", KindDescribe: "describe", KindCall: "call", KindCancel: "cancel", KindHead: "head",
-	KindChunk: "chunk", KindEnd: "end", KindFail: "fail", KindFire: "fire",
+	KindChunk: "chunk", KindEnd: "end", KindFail: "fail", KindFire: "fire", KindChecked: "checked",
 	KindManifest: "manifest", KindFetch: "fetch", KindAbort: "abort", KindTimer: "timer", KindDelta: "delta",
-	KindResult: "result", KindLog: "log",
+	KindResult: "result", KindLog: "log", KindCheck: "check",
 }
 
 // String returns the kind's name.
@@ -76,6 +78,9 @@ func (e *Chunk) event() wireForm {
 func (e *End) event() wireForm  { return wireForm{kind: KindEnd, id: &e.ID, at: &e.AtMS} }
 func (e *Fail) event() wireForm { return wireForm{kind: KindFail, id: &e.ID, at: &e.AtMS, meta: e} }
 func (e *Fire) event() wireForm { return wireForm{kind: KindFire, id: &e.ID, at: &e.AtMS} }
+func (e *Checked) event() wireForm {
+	return wireForm{kind: KindChecked, id: &e.ID, at: &e.AtMS, meta: e}
+}
 
 func (e *Manifest) effect() wireForm { return wireForm{kind: KindManifest, meta: e} }
 func (e *Fetch) effect() wireForm {
@@ -88,6 +93,9 @@ func (e *Result) effect() wireForm {
 	return wireForm{kind: KindResult, id: &e.ID, body: &e.Body, meta: e}
 }
 func (e *Log) effect() wireForm { return wireForm{kind: KindLog, id: &e.ID, meta: e} }
+func (e *Check) effect() wireForm {
+	return wireForm{kind: KindCheck, id: &e.ID, text: &e.Text, meta: e}
+}
 
 func newEvent(kind Kind) Event {
 	switch kind {
@@ -109,6 +117,8 @@ func newEvent(kind Kind) Event {
 		return new(Fail)
 	case KindFire:
 		return new(Fire)
+	case KindChecked:
+		return new(Checked)
 	}
 	return nil
 }
@@ -129,6 +139,8 @@ func newEffect(kind Kind) Effect {
 		return new(Result)
 	case KindLog:
 		return new(Log)
+	case KindCheck:
+		return new(Check)
 	}
 	return nil
 }

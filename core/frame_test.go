@@ -18,16 +18,22 @@ import (
 // at is any id and any time.
 const at, anID = int64(1_700_000_000_123), core.ID(7<<32 | 2)
 
+var lesson = provider.Lesson{
+	Endpoint: "https://x/v1", Form: "f", Model: "<m>", Effort: "low",
+	Refusal: provider.Refusal{Parameter: "p", Instead: "q", Beside: "r"},
+}
+
 var events = []core.Event{
 	&core.Configure{AtMS: at, Config: coretest.DefaultConfig},
 	&core.Describe{AtMS: at},
-	&core.Call{ID: anID.Call(), AtMS: at, Tool: "chat_completion", Seed: 1<<64 - 1, Deltas: true, Arguments: []byte("{\"a\":\n\"\xff\"}")},
+	&core.Call{ID: anID.Call(), AtMS: at, Tool: "chat_completion", Seed: 1<<64 - 1, Deltas: true, Lessons: []provider.Lesson{lesson}, Arguments: []byte("{\"a\":\n\"\xff\"}")},
 	&core.Cancel{ID: anID.Call(), AtMS: at},
 	&core.Head{ID: anID, AtMS: at, Status: 429, Header: []provider.Field{{Name: "retry-after", Value: "1"}}},
 	&core.Chunk{ID: anID, AtMS: at, Body: []byte{0, 255, '\n'}},
 	&core.End{ID: anID, AtMS: at},
 	&core.Fail{ID: anID, AtMS: at, Kind: provider.Network, Reason: "x", Next: "y", Retry: true},
 	&core.Fire{ID: anID, AtMS: at},
+	&core.Checked{ID: anID, AtMS: at, Verdict: core.Invalid, Faults: []core.SchemaFault{{Place: "/a", Fault: "<f>"}}, More: 1, Reason: "r"},
 }
 
 var effects = []core.Effect{
@@ -39,8 +45,9 @@ var effects = []core.Effect{
 	&core.Abort{ID: anID},
 	&core.Timer{ID: anID, AfterMS: 5},
 	&core.Delta{ID: anID.Call(), Text: "é\n"},
-	&core.Result{ID: anID.Call(), Kind: provider.Budget, Body: []byte(`{}`)},
+	&core.Result{ID: anID.Call(), Kind: provider.Budget, Learned: []provider.Lesson{lesson, {}}, Body: []byte(`{}`)},
 	&core.Log{ID: anID.Call(), Text: "x"},
+	&core.Check{ID: anID, Schema: json.RawMessage(`{"type":"object"}`), Text: "{\"é\":\n1}"},
 }
 
 // TestFrames sends every kind there and back, several in a row.

@@ -3,6 +3,7 @@ package core_test
 import (
 	"bytes"
 	stdjson "encoding/json"
+	"math/rand"
 	"reflect"
 	"slices"
 	"strings"
@@ -21,47 +22,70 @@ func FuzzHistory(f *testing.F) {
 	for _, seed := range coretest.HistorySeeds() {
 		f.Add(seed)
 	}
-	f.Fuzz(func(t *testing.T, data []byte) {
-		plain, through := core.New(), framed{core.New()}
-		asked := map[core.ID]bool{}  // calls in flight
-		open := map[core.ID]string{} // fetches and timers in flight
-		said := map[core.ID]string{} // text that left the gateway
-		coretest.NewHistory(data).Events(func(event core.Event) []core.Effect {
-			if call, ok := event.(*core.Call); ok {
-				asked[call.ID] = true
-			}
-			copied := duplicate(event)
-			effects, err := plain.Step(event)
-			if err != nil {
-				t.Fatalf("%T gives %v", event, err)
-			}
-			same, err := through.Step(copied)
-			if err != nil {
-				t.Fatalf("%T in a frame gives %v", event, err)
-			}
-			if !reflect.DeepEqual(same, effects) {
-				t.Fatalf("%T: %s\nthrough frames: %s", event, lines(t, effects), lines(t, same))
-			}
-			if chunk, ok := event.(*core.Chunk); ok {
-				clear(chunk.Body) // the bytes were ours: a machine keeps none
-			}
-			switch event := event.(type) { // what the host ended
-			case *core.End:
-				delete(open, event.ID)
-			case *core.Fail:
-				delete(open, event.ID)
-			case *core.Fire:
-				delete(open, event.ID)
-			}
-			for _, effect := range effects {
-				checkEffect(t, effect, asked, open, said)
-			}
-			return effects
-		})
-		if len(asked) > 0 {
-			t.Fatalf("no result for %v", asked)
+	f.Fuzz(func(t *testing.T, data []byte) { holdHistory(t, data, map[string]int{}) })
+}
+
+// TestHistories holds them over drawn histories, which have effects of every
+// kind that a call may have.
+func TestHistories(t *testing.T) {
+	seen := map[string]int{}
+	for seed := range int64(500) {
+		data := make([]byte, 600)
+		rand.New(rand.NewSource(seed)).Read(data)
+		holdHistory(t, data, seen)
+	}
+	for _, name := range []string{"Manifest", "Fetch", "Abort", "Timer", "Check", "Delta", "Result"} {
+		if seen[name] == 0 {
+			t.Errorf("no history has a %s: %v", name, seen)
 		}
+	}
+	t.Log(seen)
+}
+
+// holdHistory holds the laws over a history, and counts its effects by name.
+func holdHistory(t *testing.T, data []byte, seen map[string]int) {
+	plain, through := core.New(), framed{core.New()}
+	asked := map[core.ID]bool{}  // calls in flight
+	open := map[core.ID]string{} // fetches and timers in flight
+	said := map[core.ID]string{} // text that left the gateway
+	coretest.NewHistory(data).Events(func(event core.Event) []core.Effect {
+		if call, ok := event.(*core.Call); ok {
+			asked[call.ID] = true
+		}
+		copied := duplicate(event)
+		effects, err := plain.Step(event)
+		if err != nil {
+			t.Fatalf("%T gives %v", event, err)
+		}
+		same, err := through.Step(copied)
+		if err != nil {
+			t.Fatalf("%T in a frame gives %v", event, err)
+		}
+		if !reflect.DeepEqual(same, effects) {
+			t.Fatalf("%T: %s\nthrough frames: %s", event, lines(t, effects), lines(t, same))
+		}
+		if chunk, ok := event.(*core.Chunk); ok {
+			clear(chunk.Body) // the bytes were ours: a machine keeps none
+		}
+		switch event := event.(type) { // what the host ended
+		case *core.End:
+			delete(open, event.ID)
+		case *core.Fail:
+			delete(open, event.ID)
+		case *core.Fire:
+			delete(open, event.ID)
+		case *core.Checked:
+			delete(open, event.ID)
+		}
+		for _, effect := range effects {
+			seen[reflect.TypeOf(effect).Elem().Name()]++
+			checkEffect(t, effect, asked, open, said)
+		}
+		return effects
 	})
+	if len(asked) > 0 {
+		t.Fatalf("no result for %v", asked)
+	}
 }
 
 // shuffled reports whether two texts are the same but for their order: of
@@ -97,6 +121,10 @@ func TestLegible(t *testing.T) {
 		&core.End{ID: core.CallID(2) | 1},
 		&core.Call{ID: core.CallID(3), Tool: "chat_completion", Arguments: question},
 		&core.Fail{ID: core.CallID(3) | 1, Kind: odd, Reason: odd, Next: odd},
+		&core.Call{ID: core.CallID(5), Tool: "chat_completion", Arguments: append([]byte(`{"temperature":1,`), question[1:]...), Lessons: []provider.Lesson{{
+			Endpoint: "http://" + odd, Form: "anthropic", Model: odd, Refusal: provider.Refusal{Parameter: "temperature"},
+		}, {Effort: odd, Refusal: provider.Refusal{Parameter: odd, Instead: odd, Beside: odd}}}},
+		&core.Cancel{ID: core.CallID(5)},
 		&core.Configure{Config: strange},
 		&core.Call{ID: core.CallID(4), Tool: "chat_completion", Arguments: question},
 	} {
@@ -122,6 +150,15 @@ func duplicate(event core.Event) core.Event {
 }
 
 func checkEffect(t *testing.T, effect core.Effect, asked map[core.ID]bool, open, said map[core.ID]string) {
+	// A reply that brought an answer may go on while that is checked or asked
+	// for again.
+	answered := func(call core.ID) {
+		for id, what := range open {
+			if id.Call() == call && what == "fetch" {
+				open[id] = "read fetch"
+			}
+		}
+	}
 	begin := func(id core.ID, what string) {
 		if !asked[id.Call()] || id == id.Call() || open[id] != "" {
 			t.Fatalf("a %s %v, asked %v, open %v", what, id, asked, open)
@@ -129,6 +166,7 @@ func checkEffect(t *testing.T, effect core.Effect, asked map[core.ID]bool, open,
 		if said[id.Call()] != "" {
 			t.Fatalf("a %s %v after the text %q: the client would see two beginnings", what, id, said[id.Call()])
 		}
+		answered(id.Call())
 		open[id] = what
 	}
 	isJSON := func(what string, body []byte) {
@@ -146,6 +184,16 @@ func checkEffect(t *testing.T, effect core.Effect, asked map[core.ID]bool, open,
 		if effect.AfterMS < 0 || effect.AfterMS > 60_000 {
 			t.Fatalf("a timer of %d ms", effect.AfterMS)
 		}
+	case *core.Check: // which may come after the text
+		if !asked[effect.ID.Call()] || open[effect.ID] != "" {
+			t.Fatalf("a check %v, asked %v, open %v", effect.ID, asked, open)
+		}
+		answered(effect.ID.Call())
+		open[effect.ID] = "check"
+		isJSON("a schema", effect.Schema)
+		if !stdjson.Valid([]byte(effect.Text)) {
+			t.Fatalf("a check of %q, which is no JSON", effect.Text)
+		}
 	case *core.Abort:
 		if open[effect.ID] == "" {
 			t.Fatalf("%v is aborted, open are %v", effect.ID, open)
@@ -161,7 +209,7 @@ func checkEffect(t *testing.T, effect core.Effect, asked map[core.ID]bool, open,
 			t.Fatalf("a result for %v, asked %v", effect.ID, asked)
 		}
 		for id, what := range open { // the reply that brought the answer may go on
-			if id.Call() == effect.ID && (effect.Kind != "" || what != "fetch") {
+			if id.Call() == effect.ID && what != "read fetch" && (effect.Kind != "" || what != "fetch") {
 				t.Fatalf("a result of kind %q, and %s %v was not aborted", effect.Kind, what, id)
 			}
 			if id.Call() == effect.ID {

@@ -237,6 +237,7 @@ var borders = []struct{ from, to, but, why string }{
 	{modulePath + "/...", "github.com/mark3labs/mcp-go/...", modulePath + "/transport/...", "MCP's wire is the transport's"},
 	{modulePath + "/...", "github.com/tetratelabs/wazero/...", modulePath + "/wasm/...", "wasm runs the guests"},
 	{modulePath + "/...", "github.com/goccy/go-json/...", corePath + "/json", "core/json is the door to JSON"},
+	{modulePath + "/...", "github.com/santhosh-tekuri/jsonschema/...", modulePath + "/transport", "the transport's host is who checks"},
 	{modulePath + "/...", modulePath + "/cmd/...", "", "a command is no library"},
 	{modulePath + "/transport/...", modulePath + "/wasm/...", "", "the two hosts do not know each other"},
 	{modulePath + "/wasm/...", modulePath + "/transport/...", modulePath + "/wasm/hosts/... " + modulePath + "/wasm/hosttest", "the two hosts do not know each other"},

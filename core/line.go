@@ -88,7 +88,7 @@ func DecodeEventLine(text []byte) (Event, error) {
 }
 
 func eventNamed(name string) Event {
-	for kind := KindConfigure; kind <= KindFire; kind++ {
+	for kind := KindConfigure; kind <= KindChecked; kind++ {
 		if kind.String() == name {
 			return newEvent(kind)
 		}

@@ -54,13 +54,14 @@ const chatSchema = `{"type":"object","properties":{` +
 	`"frequency_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
 	`"presence_penalty":{"type":"number","description":"-2 to 2.","minimum":-2,"maximum":2},` +
 	`"stop":{"type":"array","description":"Up to 4 texts that end the answer.","items":{"type":"string"}},` +
-	`"response_format":{"type":"object","description":"{\"type\":\"json_object\"}, or {\"type\":\"json_schema\",\"json_schema\":{\"name\":...,\"schema\":{...}}}.","properties":{` +
+	`"response_format":{"type":"object","description":"The answer is checked against it: {\"type\":\"json_object\"}, or {\"type\":\"json_schema\",\"json_schema\":{\"name\":...,\"schema\":{...}}}.","properties":{` +
 	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]},` +
 	`"reasoning_effort":{"type":"string","description":"How long to think.","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
 	`"tools":{"type":"array","description":"Functions that the model may call: {\"type\":\"function\",\"function\":{\"name\":...,\"parameters\":{...}}}.","items":{"type":"object"}},` +
 	`"tool_choice":{"type":"string","description":"auto, none, required, or a function as an object."},` +
 	`"seed":{"type":"integer","description":"For answers that can be repeated."},` +
 	`"extra_body":{"type":"object","description":"Other fields of the provider's, sent as they are."},` +
+	`"repair":{"type":"boolean","description":"Ask once more if the answer is not as response_format wants it."},` +
 	`"dry_run":{"type":"boolean","description":"Send nothing; return the request that would be sent."}` +
 	`},"required":["messages"]}`
 

@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -19,8 +20,10 @@ type toolResult struct {
 
 // block is one content block.
 type block struct {
-	Type        string            `json:"type"` // text
-	Text        string            `json:"text"`
+	Type        string            `json:"type"`           // text, image or audio
+	Text        string            `json:"text,omitempty"` // of a text, which is never empty
+	Data        string            `json:"data,omitempty"` // of an image or audio: base64
+	MIMEType    string            `json:"mimeType,omitempty"`
 	Annotations *blockAnnotations `json:"annotations,omitempty"`
 }
 
@@ -47,10 +50,19 @@ type gateway struct {
 	RequestedModel string                `json:"requested_model"`
 	Attempts       []attempt             `json:"attempts"`
 	Adjusted       []provider.Adjustment `json:"adjusted"`
-	LatencyMS      int64                 `json:"latency_ms"`
-	RequestID      string                `json:"request_id,omitempty"`
-	Partial        bool                  `json:"partial,omitempty"`
-	Target         string                `json:"target"`
+	// CostUSD is in US dollars, by the provider's own account.
+	CostUSD   *float64 `json:"cost_usd,omitempty"`
+	LatencyMS int64    `json:"latency_ms"`
+	RequestID string   `json:"request_id,omitempty"`
+	Partial   bool     `json:"partial,omitempty"`
+	// Validated says whether the answer has the form that response_format
+	// asked for; nil where that was not judged. Validation are the faults, or
+	// why it was not judged or repaired. Repaired: the first answer had faults,
+	// and this is the second.
+	Validated  *bool    `json:"validated,omitempty"`
+	Validation []string `json:"validation,omitempty"`
+	Repaired   bool     `json:"repaired,omitempty"`
+	Target     string   `json:"target"`
 }
 
 // failure is a failure's fields, for programs.
@@ -80,8 +92,12 @@ func (c *call) completion(answer *answer) *completion {
 		LatencyMS:      c.since(c.began),
 		RequestID:      answer.requestID,
 		Partial:        answer.fault != nil,
+		Validated:      answer.validated,
+		Validation:     answer.validation,
+		Repaired:       answer.repaired,
 		Target:         c.config.Target,
 	}}
+	object.Gateway.CostUSD = costOf(object.Usage, c.reached)
 	if object.Created == 0 {
 		object.Created = c.engine.now / 1000
 	}
@@ -89,6 +105,21 @@ func (c *call) completion(answer *answer) *completion {
 		object.Model = answer.target.model
 	}
 	return object
+}
+
+// costOf is what an answer cost, and those that it replaced; nil where its
+// provider does not say.
+func costOf(usage *provider.Usage, attempts []attempt) *float64 {
+	if usage == nil || usage.CostUSD == nil {
+		return nil
+	}
+	cost := *usage.CostUSD
+	for _, attempt := range attempts {
+		if attempt.Usage != nil && attempt.Usage.CostUSD != nil {
+			cost += *attempt.Usage.CostUSD
+		}
+	}
+	return &cost
 }
 
 // succeed ends the call with an answer.
@@ -104,19 +135,18 @@ func (c *call) succeed(answer *answer) {
 		c.finish("", &result)
 		return
 	}
-	for _, choice := range object.Choices {
-		result.Content = append(result.Content, answerBlocks(choice)...)
-		if words := ending(choice, object.Usage); words != "" {
-			result.Content = append(result.Content, block{Type: "text", Text: "[" + words + "]", Annotations: &blockAnnotations{Audience: []string{"assistant"}}})
-		}
+	var left *completion
+	result.Content, left = c.content(object, answer, true)
+	if answer.wrong() {
+		result.Content = append(result.Content, aside("The answer is "+notAsked(object)))
 	}
 	result.Content = append(result.Content, block{
 		Type: "text", Text: c.summary(object), Annotations: &blockAnnotations{Audience: []string{"user"}},
 	})
 	if c.config.Output == OutputStructured {
-		result.StructuredContent = object
+		result.StructuredContent = left
 	} else {
-		result.Meta.Completion = withoutContent(object)
+		result.Meta.Completion = left
 	}
 	c.finish("", &result)
 }
@@ -181,12 +211,9 @@ func (c *call) fail(fault *provider.Error, answer *answer) {
 	result := toolResult{IsError: true, Meta: toolResultMeta{Error: failure}}
 	result.Content = []block{{Type: "text", Text: sentence(fault, who, len(c.reached))}}
 	if answer != nil && answer.response != nil && (len(answer.response.Choices) > 0 || answer.response.Usage != nil) {
-		object := c.completion(answer)
-		result.Meta.Completion = withoutContent(object)
-		for _, choice := range object.Choices {
-			result.Content = append(result.Content, answerBlocks(choice)...)
-		}
-		if len(result.Content) > 1 {
+		var blocks []block
+		blocks, result.Meta.Completion = c.content(c.completion(answer), answer, false)
+		if result.Content = append(result.Content, blocks...); len(blocks) > 0 {
 			result.Content[0].Text += " What had come of the answer follows."
 		}
 	}
@@ -201,28 +228,60 @@ func (c *call) finish(kind provider.Kind, result *toolResult) {
 	c.end(kind, body)
 }
 
-// answerBlocks are an answer as content: the text first and alone, then what
-// else the model made.
-func answerBlocks(choice provider.Choice) (blocks []block) {
-	if text := answerText(choice.Message); text != "" {
-		blocks = append(blocks, block{Type: "text", Text: text})
+// content is a completion object's answers as content, and what is left of the
+// object: nothing that would only stand a second time. Of each choice come the
+// text, first and alone, the tool calls as one JSON text, the images, the sound
+// and, of a success, how it ended. In text mode images and sound are blocks of
+// their own, and the object is without the text and their data (an image keeps
+// its data:TYPE;base64, and a sound its other fields). In structured mode the
+// object has all of it, since clients that read it drop content, and the content
+// only says that there are images: base64 that stands twice goes beyond what
+// clients take. So does what goes beyond MediaLimit, which is in neither.
+func (c *call) content(object *completion, answer *answer, succeeded bool) (blocks []block, left *completion) {
+	shown := &shown{elsewhere: succeeded && c.config.Output == OutputStructured, format: answer.sound, room: -1}
+	if c.config.MediaLimit > 0 {
+		shown.room = c.config.MediaLimit
 	}
-	if len(choice.Message.ToolCalls) > 0 {
-		if calls, err := json.Marshal(struct {
-			ToolCalls []provider.ToolCall `json:"tool_calls"`
-		}{choice.Message.ToolCalls}); err == nil {
-			blocks = append(blocks, block{Type: "text", Text: string(calls)})
+	copied := *object
+	left = &copied
+	left.Choices = slices.Clone(object.Choices)
+	for i, choice := range object.Choices {
+		if text := answerText(choice.Message); text != "" {
+			blocks = append(blocks, block{Type: "text", Text: text})
+		}
+		if len(choice.Message.ToolCalls) > 0 {
+			if calls, err := json.Marshal(struct {
+				ToolCalls []provider.ToolCall `json:"tool_calls"`
+			}{choice.Message.ToolCalls}); err == nil {
+				blocks = append(blocks, block{Type: "text", Text: string(calls)})
+			}
+		}
+		var images, sound []block
+		message := &left.Choices[i].Message
+		images, message.Images = shown.images(choice.Message.Images)
+		sound, message.Audio = shown.audio(choice.Message.Audio)
+		blocks = append(append(blocks, images...), sound...)
+		if !shown.elsewhere {
+			message.Content = nil
+		}
+		if words := ending(choice, object.Usage); succeeded && words != "" {
+			blocks = append(blocks, aside(words))
 		}
 	}
-	return blocks
+	if shown.wrapped {
+		object.Gateway.Adjusted = append(slices.Clone(object.Gateway.Adjusted), wrapping)
+		left.Gateway.Adjusted = object.Gateway.Adjusted
+	}
+	return blocks, left
 }
 
-// answerText is the answer's text, or else the refusal's.
+// answerText is the answer's text, or else the refusal's, or what is spoken in
+// its sound.
 func answerText(message provider.AnswerMessage) string {
 	if message.Content != nil && *message.Content != "" {
 		return *message.Content
 	}
-	return message.Refusal
+	return cmp.Or(message.Refusal, json.Parse(message.Audio).Get("transcript").String())
 }
 
 // ending tells the assistant how an answer ended that is empty or cut, which
@@ -230,7 +289,7 @@ func answerText(message provider.AnswerMessage) string {
 func ending(choice provider.Choice, usage *provider.Usage) string {
 	message := choice.Message
 	state := "cut"
-	if answerText(message) == "" && len(message.ToolCalls) == 0 {
+	if answerText(message) == "" && len(message.ToolCalls)+len(message.Images)+len(message.Audio) == 0 {
 		state = "empty"
 	}
 	why := ""
@@ -260,10 +319,6 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 		why = "the provider paused it; ask again, for less at once"
 	case state == "cut": // by nothing
 		return ""
-	case len(message.Images) > 0:
-		why = "the model made " + count(int64(len(message.Images)), "image") + ", which only the completion object holds"
-	case len(message.Audio) > 0:
-		why = "the model made audio, which only the completion object holds"
 	case message.ReasoningContent != "" || len(message.ReasoningDetails) > 0:
 		why = "the model reasoned and said nothing; ask again, or choose another model"
 	default:
@@ -272,22 +327,25 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 	return "The answer is " + state + ": " + why + "."
 }
 
-// withoutContent is a completion object for _meta, where the answer's text
-// would only stand a second time.
-func withoutContent(object *completion) *completion {
-	lean := *object
-	lean.Choices = slices.Clone(object.Choices)
-	for i := range lean.Choices {
-		lean.Choices[i].Message.Content = nil
-	}
-	return &lean
+// notAsked says what is wrong with an answer that has not the form asked for.
+func notAsked(object *completion) string {
+	return "not of the form that was asked for: " + strings.Join(object.Gateway.Validation, "; ")
 }
 
 // summary is one line for the person: who answered, what it took.
 func (c *call) summary(object *completion) string {
 	words := []string{object.Model + " (" + object.Gateway.Provider + ")"}
 	if usage := object.Usage; usage != nil {
-		words = append(words, count(usage.PromptTokens, "token")+" in, "+strconv.FormatInt(usage.CompletionTokens, 10)+" out")
+		in, out := usage.PromptTokens, usage.CompletionTokens
+		for _, attempt := range object.Gateway.Attempts { // an answer that was replaced cost as much
+			if attempt.Usage != nil {
+				in, out = in+attempt.Usage.PromptTokens, out+attempt.Usage.CompletionTokens
+			}
+		}
+		words = append(words, count(in, "token")+" in, "+strconv.FormatInt(out, 10)+" out")
+		if cost := object.Gateway.CostUSD; cost != nil && *cost > 0 {
+			words = append(words, price(*cost))
+		}
 	}
 	words = append(words, seconds(object.Gateway.LatencyMS))
 	if tries := len(object.Gateway.Attempts); tries > 1 {
@@ -301,10 +359,27 @@ func (c *call) summary(object *completion) string {
 			words = append(words, "cut by a content filter")
 		}
 	}
+	if object.Gateway.Repaired {
+		words = append(words, "asked for again, since the first answer was not of the form asked for")
+	}
+	if validated := object.Gateway.Validated; validated != nil && !*validated {
+		words = append(words, notAsked(object))
+	} else {
+		words = append(words, object.Gateway.Validation...)
+	}
 	for _, adjustment := range object.Gateway.Adjusted {
 		words = append(words, adjustment.Parameter+" "+adjustment.Action+": "+adjustment.Reason)
 	}
 	return strings.Join(words, " · ")
+}
+
+// price writes dollars, for small amounts too as 0.00004, not 4e-05.
+func price(dollars float64) string {
+	text := strconv.FormatFloat(dollars, 'g', 4, 64)
+	if strings.Contains(text, "e") {
+		text = strings.TrimRight(strconv.FormatFloat(dollars, 'f', 9, 64), "0")
+	}
+	return "$" + strings.TrimSuffix(text, ".")
 }
 
 func count(n int64, noun string) string {

@@ -17,13 +17,13 @@ import (
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
-// Fetcher performs the exchanges that a machine asks for. Fetch returns when
-// the exchange is over or ctx ends. Meanwhile it tells what comes: one
-// *core.Head, any number of *core.Chunk, one *core.End, or at any point one
-// *core.Fail. The host fills in ids and times. The bytes of a chunk are the
-// fetcher's again when tell returns.
+// Fetcher performs the exchanges that a machine asks for. What is sent is body;
+// fetch has none. Fetch returns when the exchange is over or ctx ends. Meanwhile
+// it tells what comes: one *core.Head, any number of *core.Chunk, one *core.End,
+// or at any point one *core.Fail. The host fills in ids and times. The bytes of a
+// chunk are the fetcher's again when tell returns.
 type Fetcher interface {
-	Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.Event))
+	Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event))
 }
 
 // HostConfig is what a [Host] is made of.
@@ -41,8 +41,10 @@ type HostConfig struct {
 	// Heartbeat is how long a call is quiet before its text receives an empty
 	// piece, as a sign of life. 0 means never.
 	Heartbeat time.Duration
-	// Longest bounds the arguments of a call, in bytes. 0 means no bound.
-	Longest int
+	// Longest bounds what a machine is given of a call's arguments, in bytes:
+	// base64 of 32 kB and more in messages and extra_body does not enter one.
+	// LongestWhole bounds the arguments as they come. 0 means no bound.
+	Longest, LongestWhole int
 	// Warm machines are opened as calls come in at once, and kept when idle.
 	// At most Machines are open, more than Warm only as those that are open
 	// have Calls in flight. Beyond that, calls wait for their turn. 0 means 1,
@@ -66,10 +68,12 @@ type HostConfig struct {
 // in running.go. A machine is a bulkhead: if it dies, its calls are answered with kind
 // internal, and no other call notices.
 //
-// Two locks are taken in this order: a slot's, then the host's.
+// Two locks are taken in this order: a slot's, then the host's. That of the
+// lessons is taken last, alone.
 type Host struct {
 	config   HostConfig
 	redactor *redactor
+	lessons  lessons
 
 	mu       sync.Mutex
 	slots    []*slot         // that take calls
@@ -123,16 +127,15 @@ func (h *Host) Call(ctx context.Context, tool string, arguments []byte, text fun
 }
 
 func (h *Host) call(ctx context.Context, tool string, arguments []byte, text func(string)) *core.Result {
-	if most := h.config.Longest; most > 0 && len(arguments) > most {
-		return core.Failure(0, &provider.Error{
-			Kind:    provider.TooLarge,
-			Message: "arguments: got " + strconv.Itoa(len(arguments)) + " bytes, allowed: at most " + strconv.Itoa(most),
-		})
+	whole := len(arguments)
+	arguments, payloads := takeOut(arguments)
+	if fault := h.tooLong(whole, len(arguments)); fault != nil {
+		return core.Failure(0, fault)
 	}
 	s, r, fault := h.begin(ctx, &core.Call{
 		Tool: tool, Seed: rand.Uint64(), Deltas: text != nil,
 		TimeoutMS: h.config.Timeout.Milliseconds(), Arguments: arguments,
-	})
+	}, payloads)
 	if fault != nil {
 		return core.Failure(0, fault)
 	}
@@ -162,21 +165,37 @@ func (h *Host) call(ctx context.Context, tool string, arguments []byte, text fun
 			beat.rest()
 			if result != nil {
 				show(shown.rest())
+				result.Body = payloads.told(result.Body)
 				return result
 			}
 		}
 	}
 }
 
+// tooLong refuses arguments that are too long as they came, or without their
+// payloads.
+func (h *Host) tooLong(whole, lean int) *provider.Error {
+	got, most := strconv.Itoa(whole)+" bytes", h.config.LongestWhole
+	if most <= 0 || whole <= most {
+		if most = h.config.Longest; most <= 0 || lean <= most {
+			return nil
+		}
+		if lean < whole {
+			got = strconv.Itoa(lean) + " bytes beside images and files"
+		}
+	}
+	return &provider.Error{Kind: provider.TooLarge, Message: "arguments: got " + got + ", allowed: at most " + strconv.Itoa(most)}
+}
+
 // begin finds a slot for a call and starts it on the slot's machine. Where the
 // machine has died meanwhile it finds another.
-func (h *Host) begin(ctx context.Context, event *core.Call) (*slot, *running, *provider.Error) {
+func (h *Host) begin(ctx context.Context, event *core.Call, payloads *payloads) (*slot, *running, *provider.Error) {
 	for {
 		s, fault := h.acquire(ctx)
 		if fault != nil {
 			return nil, nil, fault
 		}
-		r, fault := h.start(ctx, s, event)
+		r, fault := h.start(ctx, s, event, payloads)
 		if r != nil {
 			return s, r, nil
 		}
@@ -339,7 +358,7 @@ func (s *slot) close() {
 
 // start opens the slot's machine if need be, and starts the call on it. Where
 // the machine is dead it returns nothing.
-func (h *Host) start(ctx context.Context, s *slot, event *core.Call) (*running, *provider.Error) {
+func (h *Host) start(ctx context.Context, s *slot, event *core.Call, payloads *payloads) (*running, *provider.Error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.machine == nil && s.fault == nil {
@@ -364,12 +383,13 @@ func (h *Host) start(ctx context.Context, s *slot, event *core.Call) (*running, 
 	event.ID = core.CallID(h.lastCall)
 	h.mu.Unlock()
 	r := &running{
-		id: event.ID, news: make(chan struct{}, 1),
+		id: event.ID, payloads: payloads, news: make(chan struct{}, 1),
 		fetches: map[core.ID]context.CancelFunc{}, timers: map[core.ID]*time.Timer{},
 	}
 	// The call's time begins here: a machine that had to be compiled is not
 	// the provider's delay.
 	event.AtMS = now()
+	event.Lessons = h.lessons.all()
 	if h.config.Timeout > 0 {
 		r.deadline = time.Now().Add(h.config.Timeout)
 	}
@@ -441,11 +461,16 @@ func (h *Host) perform(s *slot, effect core.Effect) {
 				h.tell(s, &core.Fire{ID: effect.ID, AtMS: now()})
 			})
 		}
+	case *core.Check:
+		if r := s.calls[effect.ID.Call()]; r != nil {
+			h.check(s, r, effect)
+		}
 	case *core.Delta:
 		if r := s.calls[effect.ID]; r != nil {
 			r.add(effect.Text, nil)
 		}
 	case *core.Result:
+		h.lessons.add(effect.Learned)
 		h.finish(s, effect)
 	case *core.Log:
 		h.Log(effect.Text)
@@ -475,14 +500,7 @@ func (h *Host) finish(s *slot, result *core.Result) {
 
 // fetch starts an exchange.
 func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
-	var ctx context.Context
-	var abort context.CancelFunc
-	if r.deadline.IsZero() {
-		ctx, abort = context.WithCancel(context.Background())
-	} else {
-		ctx, abort = context.WithDeadline(context.Background(), r.deadline)
-	}
-	r.fetches[effect.ID] = abort
+	ctx, abort := r.begin(effect.ID)
 	tell := func(event core.Event) {
 		s.mu.Lock()
 		defer s.mu.Unlock()
@@ -493,7 +511,7 @@ func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
 	go func() {
 		defer abort()
 		ended := false
-		h.config.Fetcher.Fetch(ctx, effect, func(event core.Event) {
+		h.exchange(ctx, r, effect, func(event core.Event) {
 			if ended {
 				return
 			}
@@ -521,6 +539,31 @@ func (h *Host) fetch(s *slot, r *running, effect *core.Fetch) {
 			timer.Stop() // the last bytes came
 		}
 	}()
+}
+
+// check starts a check, in a goroutine of its own: nothing may hold the slot.
+func (h *Host) check(s *slot, r *running, effect *core.Check) {
+	ctx, abort := r.begin(effect.ID)
+	go func() {
+		defer abort()
+		verdict := checkSchema(ctx, effect.Schema, effect.Text)
+		verdict.ID, verdict.AtMS = effect.ID, now()
+		s.mu.Lock()
+		delete(r.fetches, effect.ID)
+		s.mu.Unlock()
+		h.tell(s, verdict)
+	}()
+}
+
+// exchange has a fetch performed, with the call's payloads in its body.
+func (h *Host) exchange(ctx context.Context, r *running, effect *core.Fetch, tell func(core.Event)) {
+	body, whole := r.payloads.body(effect.Body)
+	if !whole {
+		tell(&core.Fail{Kind: provider.Internal, Reason: "the data of an image or file were lost on their way through the gateway"})
+		return
+	}
+	effect.Body = nil
+	h.config.Fetcher.Fetch(ctx, effect, body, tell)
 }
 
 func now() int64 { return time.Now().UnixMilli() }

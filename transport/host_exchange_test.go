@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"fmt"
@@ -109,12 +110,12 @@ func TestExchangeOutlivesResult(t *testing.T) {
 // answering is a provider in memory: it repeats what was said.
 type answering struct{}
 
-func (answering) Fetch(_ context.Context, fetch *core.Fetch, tell func(core.Event)) {
+func (answering) Fetch(_ context.Context, _ *core.Fetch, body Body, tell func(core.Event)) {
 	var request struct {
 		Messages []struct{ Content string }
 		Stream   bool
 	}
-	if err := json.Unmarshal(fetch.Body, &request); err != nil {
+	if err := json.Unmarshal(bytes.Join(body, nil), &request); err != nil {
 		tell(&core.Fail{Kind: provider.InvalidRequest, Reason: "not JSON"})
 		return
 	}
@@ -190,7 +191,7 @@ func TestManyCallsCanceled(t *testing.T) {
 			Fetcher: exchanges(func(ctx context.Context, fetch *core.Fetch, tell func(core.Event)) {
 				select {
 				case <-time.After(50 * time.Millisecond):
-					answering{}.Fetch(ctx, fetch, tell)
+					answering{}.Fetch(ctx, fetch, Body{fetch.Body}, tell)
 				case <-ctx.Done():
 					untilAborted(ctx, fetch, tell)
 				}

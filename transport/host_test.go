@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"errors"
+	"io"
 	"slices"
 	"strings"
 	"testing"
@@ -21,7 +22,8 @@ func (s script) Step(event core.Event) ([]core.Effect, error) { return s(event) 
 // exchanges is a Fetcher that a test writes.
 type exchanges func(ctx context.Context, fetch *core.Fetch, tell func(core.Event))
 
-func (e exchanges) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.Event)) {
+func (e exchanges) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event)) {
+	fetch.Body, _ = io.ReadAll(body.Reader())
 	e(ctx, fetch, tell)
 }
 

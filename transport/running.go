@@ -13,14 +13,29 @@ import (
 type running struct {
 	id       core.ID
 	deadline time.Time // zero: none
+	payloads *payloads // of its arguments
 	// Guarded by the slot's lock.
-	fetches map[core.ID]context.CancelFunc
+	fetches map[core.ID]context.CancelFunc // and checks
 	timers  map[core.ID]*time.Timer
 
 	mu     sync.Mutex      // guards what follows
 	text   strings.Builder // of deltas not yet handed out
 	result *core.Result
 	news   chan struct{} // holds one token when text or result is there
+}
+
+// begin returns the context of a fetch or check, which an abort ends, and the
+// end of the call's time.
+func (r *running) begin(id core.ID) (context.Context, context.CancelFunc) {
+	var ctx context.Context
+	var abort context.CancelFunc
+	if r.deadline.IsZero() {
+		ctx, abort = context.WithCancel(context.Background())
+	} else {
+		ctx, abort = context.WithDeadline(context.Background(), r.deadline)
+	}
+	r.fetches[id] = abort
+	return ctx, abort
 }
 
 func (r *running) abort(id core.ID) {

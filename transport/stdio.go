@@ -13,6 +13,7 @@ import (
 	"sync/atomic"
 	"time"
 	"unicode/utf8"
+	"unsafe"
 
 	"github.com/mark3labs/mcp-go/mcp"
 
@@ -139,7 +140,8 @@ func readLine(reader *bufio.Reader) (line []byte, err error) {
 	}
 }
 
-// envelope is what the loop needs to know of a message.
+// envelope is what the loop needs to know of a message. Its strings are the
+// line's.
 type envelope struct {
 	id, params string // the message's own bytes; "" where absent
 	method     string
@@ -151,7 +153,8 @@ func open(line []byte) (e envelope, complaint string, code int) {
 	if !utf8.Valid(line) || !json.Valid(line) {
 		return e, "the message is not JSON", mcp.PARSE_ERROR
 	}
-	message := json.Parse(line)
+	// Spares a copy: the line is memory of its own, and nothing writes to it.
+	message := json.ParseString(unsafe.String(unsafe.SliceData(line), len(line)))
 	if message.IsArray() {
 		return e, "batches are not part of MCP; send one message a line", mcp.INVALID_REQUEST
 	}
@@ -319,7 +322,7 @@ func (s *stdioSession) call(ctx context.Context, e envelope) {
 		s.refuse(e.id, mcp.INVALID_PARAMS, complaint)
 		return
 	}
-	call := &toolCall{arguments: []byte(given.arguments)}
+	call := &toolCall{arguments: unsafe.Slice(unsafe.StringData(given.arguments), len(given.arguments))} // of the line still
 	if given.token != "" {
 		call.text = s.progress(given.token)
 	}

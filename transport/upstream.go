@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"bytes"
 	"cmp"
 	"context"
 	"crypto/tls"
@@ -105,8 +104,8 @@ const (
 )
 
 // Fetch performs one exchange.
-func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.Event)) {
-	request, proxy, fail := u.request(ctx, fetch)
+func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event)) {
+	request, proxy, fail := u.request(ctx, fetch, body)
 	if fail != nil {
 		tell(fail)
 		return
@@ -160,13 +159,18 @@ func (u *Upstream) Fetch(ctx context.Context, fetch *core.Fetch, tell func(core.
 
 // request makes the HTTP request and finds the proxy that it goes through, nil
 // for none, or says why it may not be sent.
-func (u *Upstream) request(ctx context.Context, fetch *core.Fetch) (*http.Request, *url.URL, *core.Fail) {
-	request, err := http.NewRequestWithContext(ctx, fetch.Method, fetch.URL, bytes.NewReader(fetch.Body))
+func (u *Upstream) request(ctx context.Context, fetch *core.Fetch, body Body) (*http.Request, *url.URL, *core.Fail) {
+	request, err := http.NewRequestWithContext(ctx, fetch.Method, fetch.URL, nil)
 	if err != nil {
 		return nil, nil, &core.Fail{
 			Kind: provider.InvalidRequest, Reason: "the endpoint of " + fetch.Provider + " is not a URL",
 			Next: "Set API_ENDPOINT to a URL such as https://api.openai.com/v1.",
 		}
+	}
+	if request.ContentLength = body.Len(); request.ContentLength > 0 {
+		// Asked for once more where a connection was just being closed.
+		request.GetBody = func() (io.ReadCloser, error) { return io.NopCloser(body.Reader()), nil }
+		request.Body, _ = request.GetBody()
 	}
 	credentials, known := u.origins[originOf(request.URL)]
 	name := fetch.Credential.Name

@@ -70,7 +70,7 @@ type exchange struct {
 // its events, and that a failure is a sentence without the secret.
 func fetch(ctx context.Context, t *testing.T, upstream *Upstream, request *core.Fetch) (x exchange) {
 	t.Helper()
-	upstream.Fetch(ctx, request, func(event core.Event) {
+	upstream.Fetch(ctx, request, Body{request.Body}, func(event core.Event) {
 		if x.ended || x.fail != nil {
 			t.Errorf("a %T came after the end", event)
 		}

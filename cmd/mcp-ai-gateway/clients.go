@@ -23,6 +23,16 @@ type peer struct{ name atomic.Pointer[string] }
 
 func (p *peer) is(name string) { p.name.Store(&name) }
 
+// mediaLimit is how much base64 this client takes in one result, 0 where no
+// bound is known. Claude Desktop throws away what is larger than 1 MB whole
+// (anthropics/claude-code#66519, jlowin/fastmcp#1036); the rest is for the text.
+func (p *peer) mediaLimit() int64 {
+	if name := p.name.Load(); name != nil && strings.HasPrefix(strings.ToLower(*name), "claude-ai") {
+		return 900_000
+	}
+	return 0
+}
+
 // place is where this client's users set variables, for a sentence: "Set it in
 // the ...".
 func (p *peer) place() string {

@@ -71,7 +71,7 @@ func TestDocumentedCommands(t *testing.T) {
 func TestPaths(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	links := 0
-	for _, page := range []string{"../../README.md", "../../docs/tour.md", "../../docs/RATIONALE.md", "../../docs/abi.md", "../../docs/hosts.md"} {
+	for _, page := range []string{"../../README.md", "../../docs/tour.md", "../../docs/RATIONALE.md", "../../docs/abi.md", "../../docs/hosts.md", "../../docs/providers.md", "../../docs/rules.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)

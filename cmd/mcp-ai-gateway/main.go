@@ -148,13 +148,15 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Timeout:   settings.timeout,
 		Heartbeat: heartbeat,
 		Longest:   box.longest,
-		Secrets:   settings.concealed(),
-		Warm:      box.warm,
-		Machines:  box.machines,
-		Calls:     box.calls,
-		Worn:      box.worn,
-		Idle:      giveBack,
-		Log:       log,
+		// What does not enter a machine costs the sandbox no memory of a guest.
+		LongestWhole: longestNative,
+		Secrets:      settings.concealed(),
+		Warm:         box.warm,
+		Machines:     box.machines,
+		Calls:        box.calls,
+		Worn:         box.worn,
+		Idle:         giveBack,
+		Log:          log,
 	})
 	defer host.Close()
 	if fault := settings.fault(); fault != nil {

@@ -43,8 +43,9 @@ const (
 	wornMemory = 32 << 20
 	// patience is how many deaths of guests in a minute make auto go native.
 	patience = 3
-	// What a call may bring and get, in bytes: a guest needs up to nine times
-	// as much of its 128 MiB, and its death would cost other calls.
+	// What a machine is given of a call and of a reply, in bytes: a guest needs
+	// up to nine times as much of its 128 MiB, and its death would cost other
+	// calls.
 	longestNative, longestGuest = 64 << 20, 8 << 20
 )
 
@@ -123,6 +124,7 @@ func (s *sandbox) guest(ctx context.Context) (core.Machine, error) {
 func (s *sandbox) configure(target string) *core.Configure {
 	config := s.settings.config
 	config.Target = target
+	config.MediaLimit = s.settings.peer.mediaLimit() // known: machines open as calls come
 	return &core.Configure{Config: config}
 }
 

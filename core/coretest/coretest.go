@@ -10,6 +10,7 @@
 //	config                        Configure; the body is a core.Config as JSON.
 //	                              Without it the file begins with [DefaultConfig].
 //	describe                      Describe.
+//	lessons                       What the host knows from then on: a list of provider.Lesson as JSON.
 //	call 1 [deltas] [seed=7] [timeout=ms] [tool=x]   Call number 1; the body is its arguments.
 //	reply 1.1 200 TYPE [name:value]     Head, Chunk and End; the body is the reply's.
 //	head 1.1 200 TYPE [name:value]      Head alone.
@@ -17,14 +18,17 @@
 //	end 1.1                       End.
 //	fail 1.1 KIND [retry]         Fail; the first line is the reason, a second what to do next.
 //	fire 1.2                      Fire.
+//	checked 1.2 VERDICT           Checked; of invalid the body is a line a fault, PLACE: FAULT;
+//	                              of unknown the reason.
 //	cancel 1                      Cancel.
 //
 // The word `quoted` at the end of an input's line says that the body consists
 // of Go strings, one a line, without newlines between them: so a body can hold
 // CRLF, bytes that are not UTF-8, or no final newline.
 //
-// Outputs: manifest, fetch 1.1, abort 1.1, timer 1.2, progress 1 (a line a
-// delta), result 1, log 1. JSON is shown indented; the replay checks that it
+// Outputs: manifest, fetch 1.1, abort 1.1, timer 1.2, check 1.2 (the schema,
+// then the text), progress 1 (a line a delta), result 1, learned 1 (of that
+// result), log 1. JSON is shown indented; the replay checks that it
 // was compact.
 //
 // Time begins at [Epoch] and passes 100 ms before every input. It does not
@@ -147,8 +151,9 @@ type session struct {
 	machine core.Machine
 	cut     func([]byte) [][]byte
 	now     int64
-	seen    []core.ID       // calls, fetches and timers, in order
+	seen    []core.ID       // calls, fetches, timers and checks, in order
 	results map[core.ID]int // by call
+	lessons []provider.Lesson
 	out     *txtar.Archive
 }
 
@@ -206,7 +211,8 @@ func (s *session) settle() error {
 	for _, id := range s.seen {
 		for _, late := range []core.Event{
 			&core.Head{ID: id, AtMS: s.now, Status: 200}, &core.Chunk{ID: id, AtMS: s.now, Body: []byte("late")}, &core.End{ID: id, AtMS: s.now},
-			&core.Fail{ID: id, AtMS: s.now, Kind: provider.Network}, &core.Fire{ID: id, AtMS: s.now}, &core.Cancel{ID: id.Call(), AtMS: s.now},
+			&core.Fail{ID: id, AtMS: s.now, Kind: provider.Network}, &core.Fire{ID: id, AtMS: s.now},
+			&core.Checked{ID: id, AtMS: s.now, Verdict: core.Valid}, &core.Cancel{ID: id.Call(), AtMS: s.now},
 		} {
 			if effects, err := s.machine.Step(late); err != nil || len(effects) > 0 {
 				return fmt.Errorf("a late %T for %v gave %d effects and %v", late, id, len(effects), err)
@@ -233,7 +239,7 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 			return nil, fmt.Errorf("%q is no id", words[1])
 		}
 	}
-	need := map[string]int{"config": 1, "describe": 1, "call": 2, "cancel": 2, "chunk": 2, "end": 2, "fire": 2, "fail": 3, "reply": 4, "head": 4}[words[0]]
+	need := map[string]int{"config": 1, "describe": 1, "lessons": 1, "call": 2, "cancel": 2, "chunk": 2, "end": 2, "fire": 2, "fail": 3, "checked": 3, "reply": 4, "head": 4}[words[0]]
 	if need == 0 || len(words) < need {
 		return nil, fmt.Errorf("no such input")
 	}
@@ -245,8 +251,13 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 		return []core.Event{event}, decoder.Decode(&event.Config)
 	case "describe":
 		return []core.Event{&core.Describe{AtMS: s.now}}, nil
+	case "lessons":
+		s.lessons = nil
+		decoder := json.NewDecoder(bytes.NewReader(data))
+		decoder.DisallowUnknownFields()
+		return nil, decoder.Decode(&s.lessons)
 	case "call":
-		event := &core.Call{ID: id, AtMS: s.now, Tool: "chat_completion", Arguments: data}
+		event := &core.Call{ID: id, AtMS: s.now, Tool: "chat_completion", Lessons: s.lessons, Arguments: data}
 		s.seen = append(s.seen, id)
 		s.results[id] = 0
 		for _, word := range words[2:] {
@@ -269,6 +280,18 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 		return []core.Event{&core.Cancel{ID: id, AtMS: s.now}}, nil
 	case "fire":
 		return []core.Event{&core.Fire{ID: id, AtMS: s.now}}, nil
+	case "checked":
+		event := &core.Checked{ID: id, AtMS: s.now, Verdict: core.Verdict(words[2])}
+		for line := range strings.Lines(string(data)) {
+			line = strings.TrimSuffix(line, "\n")
+			if event.Verdict == core.Invalid {
+				place, fault, _ := strings.Cut(line, ": ")
+				event.Faults = append(event.Faults, core.SchemaFault{Place: place, Fault: fault})
+			} else {
+				event.Reason = line
+			}
+		}
+		return []core.Event{event}, nil
 	case "fail":
 		reason, next, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), "\n")
 		retry := len(words) > 3 && words[3] == "retry"
@@ -321,7 +344,7 @@ func unquote(data []byte) ([]byte, error) {
 
 // outputs are the sections that a replay writes.
 var outputs = map[string]bool{
-	"manifest": true, "fetch": true, "abort": true, "timer": true, "progress": true, "result": true, "log": true,
+	"manifest": true, "fetch": true, "abort": true, "timer": true, "check": true, "progress": true, "result": true, "learned": true, "log": true,
 }
 
 // render appends effects as sections. Deltas of one call that follow each
@@ -356,6 +379,13 @@ func (s *session) render(effects []core.Effect) error {
 		case *core.Timer:
 			s.seen = append(s.seen, effect.ID)
 			name, data = "timer "+effect.ID.String(), fmt.Sprintf("after %d ms", effect.AfterMS)
+		case *core.Check:
+			s.seen = append(s.seen, effect.ID)
+			schema, err := indent(effect.Schema)
+			if err != nil {
+				return err
+			}
+			name, data = "check "+effect.ID.String(), schema+"\n\n"+effect.Text
 		case *core.Delta:
 			name, data = "progress "+effect.ID.String(), strconv.Quote(effect.Text)
 			if last := len(s.out.Files) - 1; s.out.Files[last].Name == name {
@@ -384,6 +414,13 @@ func (s *session) render(effects []core.Effect) error {
 			data += "\n"
 		}
 		s.out.Files = append(s.out.Files, txtar.File{Name: name, Data: []byte(data)})
+		if result, ok := effect.(*core.Result); ok && len(result.Learned) > 0 {
+			learned, err := json.MarshalIndent(result.Learned, "", "  ")
+			if err != nil {
+				return err
+			}
+			s.out.Files = append(s.out.Files, txtar.File{Name: "learned " + result.ID.String(), Data: append(learned, '\n')})
+		}
 	}
 	return nil
 }

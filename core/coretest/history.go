@@ -11,7 +11,7 @@ import (
 
 // History makes a history of events from the bytes of a fuzzer: calls with
 // arguments in and out of order, replies of every form cut anywhere, failures,
-// timers, cancels, and events for what has ended or never was. It keeps the
+// timers, checks, cancels, and events for what has ended or never was. It keeps the
 // contract of events, so that a machine may refuse none of them. It ends with
 // a cancel for every call in flight: a machine is as good as new after it.
 type History struct {
@@ -19,15 +19,17 @@ type History struct {
 	now   int64
 	calls []core.ID // in flight
 	open  []*exchange
-	ended []core.ID // calls, fetches and timers
+	ended []core.ID // calls, fetches, timers and checks
 	last  uint32    // the latest call's number
-	form  string    // the wire form of the provider
+	known []provider.Lesson
+	form  string // the wire form of the provider
 }
 
-// exchange is a fetch or a timer in flight.
+// exchange is a fetch, a timer or a check in flight.
 type exchange struct {
 	id    core.ID
 	timer bool
+	check bool
 	head  bool
 	rest  []byte // of the reply's body
 }
@@ -59,11 +61,14 @@ func (h *History) observe(effects []core.Effect) {
 			h.open = append(h.open, &exchange{id: effect.ID})
 		case *core.Timer:
 			h.open = append(h.open, &exchange{id: effect.ID, timer: true})
+		case *core.Check:
+			h.open = append(h.open, &exchange{id: effect.ID, check: true})
 		case *core.Abort:
 			h.over(effect.ID)
 		case *core.Result:
 			h.calls = slices.DeleteFunc(h.calls, func(id core.ID) bool { return id == effect.ID })
 			h.ended = append(h.ended, effect.ID)
+			h.known = append(h.known, effect.Learned...)
 			for _, e := range slices.Clone(h.open) {
 				if e.id.Call() == effect.ID {
 					h.over(e.id)
@@ -106,6 +111,9 @@ func (h *History) event() core.Event {
 	case e.timer:
 		h.over(e.id)
 		return &core.Fire{ID: e.id, AtMS: h.now}
+	case e.check:
+		h.over(e.id)
+		return h.checked(e.id)
 	case what == 15:
 		h.over(e.id)
 		return h.fail(e.id)
@@ -127,6 +135,7 @@ func (h *History) event() core.Event {
 
 func (h *History) configure() *core.Configure {
 	config := DefaultConfig
+	config.Checks = h.Number(4) > 0
 	config.Output = Pick(h.Bytes, []core.Output{core.OutputText, core.OutputStructured, core.OutputRaw})
 	row := provider.Row{
 		Name: Pick(h.Bytes, names), Form: Pick(h.Bytes, []string{"openai-chat", "anthropic"}),
@@ -163,9 +172,14 @@ func (h *History) call() *core.Call {
 	if h.Number(32) == 31 {
 		tool = Pick(h.Bytes, names)
 	}
+	arguments := Arguments(h.Bytes)
+	if h.Number(4) == 0 { // what else is rarely drawn together
+		arguments = []byte(`{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"required":["a"]}}},"n":` +
+			Pick(h.Bytes, argumentValues["n"]) + `,"stream":` + Pick(h.Bytes, argumentValues["stream"]) + `,"repair":` + Pick(h.Bytes, argumentValues["repair"]) + `}`)
+	}
 	return &core.Call{
 		ID: id, AtMS: h.now, Tool: tool, Seed: uint64(h.Number(256)) * 0x0101010101010101,
-		Deltas: h.Number(2) == 0, TimeoutMS: Pick(h.Bytes, []int64{0, 0, 0, 1, 3500, 60_000, 600_000}), Arguments: Arguments(h.Bytes),
+		Deltas: h.Number(2) == 0, TimeoutMS: Pick(h.Bytes, []int64{0, 0, 0, 1, 3500, 60_000, 600_000}), Lessons: h.known, Arguments: arguments,
 	}
 }
 
@@ -175,7 +189,9 @@ func (h *History) late() core.Event {
 	if len(h.ended) > 0 && h.Number(4) > 0 {
 		id = Pick(h.Bytes, h.ended)
 	}
-	switch h.Number(6) {
+	switch h.Number(7) {
+	case 6:
+		return h.checked(id)
 	case 0:
 		return h.head(id)
 	case 1:
@@ -188,6 +204,15 @@ func (h *History) late() core.Event {
 		return &core.Fire{ID: id, AtMS: h.now}
 	}
 	return &core.Cancel{ID: core.CallID(h.last + 1), AtMS: h.now}
+}
+
+func (h *History) checked(id core.ID) *core.Checked {
+	checked := &core.Checked{ID: id, AtMS: h.now, Verdict: Pick(h.Bytes, []core.Verdict{core.Valid, core.Invalid, core.Unknown, "of its own"}), Reason: Pick(h.Bytes, names)}
+	for n := h.Number(12); n > 0; n-- {
+		checked.Faults = append(checked.Faults, core.SchemaFault{Place: Pick(h.Bytes, names), Fault: Pick(h.Bytes, names)})
+	}
+	checked.More = Pick(h.Bytes, []int{0, 0, 1, -1, 1 << 40})
+	return checked
 }
 
 func (h *History) fail(id core.ID) *core.Fail {
@@ -230,6 +255,9 @@ func Reply(source *Bytes, form string) []byte {
 		return source.Take(source.Number(256))
 	case kind == 14:
 		return source.object(nil, 0, replyFields)
+	case kind == 12, kind == 13 && source.Number(2) == 0:
+		b = append(append(b, `{"error":{"code":"unsupported_value","param":`...), Pick(source, refusable)...)
+		return append(source.fields(append(b, `,"message":"m"`...), 1, otherFields), '}')
 	case kind == 13:
 		return source.fields(append(b, `{"error":{"message":"m"}`...), 0, []string{"error", "message", "detail", "type", "request_id"})
 	case kind > 8 && isAnthropic:
@@ -306,9 +334,15 @@ func Reply(source *Bytes, form string) []byte {
 // texts are JSON strings that an answer may hold, blockTypes the types of its
 // blocks.
 var (
-	texts      = []string{`"x"`, `"é😀"`, `""`, `" \n"`, `"end \n"`, `"\ud800\u0000"`, "\"\xff\xc3\"", `"<&>\u2028"`, `null`}
+	texts      = []string{`"x"`, `"{\"a\":{}}"`, `"{\"a\":1}"`, `"é😀"`, `""`, `" \n"`, `"end \n"`, `"\ud800\u0000"`, "\"\xff\xc3\"", `"<&>\u2028"`, `null`}
 	blockTypes = []string{`"text"`, `"thinking"`, `"redacted_thinking"`, `"tool_use"`, `"fallback"`, `"x"`}
 )
+
+// refusable are parameters that an error may name.
+var refusable = []string{
+	`"temperature"`, `"top_p"`, `"frequency_penalty"`, `"presence_penalty"`, `"stop"`, `"seed"`, `"reasoning_effort"`,
+	`"parallel_tool_calls"`, `"stream_options"`, `"max_tokens"`, `"max_completion_tokens"`, `"reasoning.summary"`, `"messages"`,
+}
 
 // The fields that the decoders read.
 var (
@@ -423,7 +457,7 @@ func Arguments(b *Bytes) []byte {
 		at += 1 + b.Number(3) // hardly a name twice
 		name := argumentNames[at%len(argumentNames)]
 		if b.Number(32) == 31 {
-			name = Pick(b, []string{"user", "metadata", "Model", "messages"})
+			name = Pick(b, []string{"Model", "messages"})
 		}
 		to = append(append(append(to, `,"`...), name...), `":`...)
 		switch odd := b.Number(32) == 31; {
@@ -444,19 +478,36 @@ func Arguments(b *Bytes) []byte {
 
 var argumentNames = []string{
 	"model", "temperature", "max_tokens", "stream", "top_p", "frequency_penalty", "presence_penalty", "stop",
-	"response_format", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs",
+	"response_format", "repair", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs",
+	"max_completion_tokens", "top_k", "logit_bias", "verbosity", "user", "metadata", "store", "service_tier", "prompt_cache_key",
+	"cache_control", "modalities", "prediction", "stream_options", "functions", "function_call",
 }
 
 // argumentValues are values of arguments that are no numbers.
 var argumentValues = map[string][]string{
+	"repair": {"true", "true", `"true"`, "false", "null"},
 	"stream": {"true", `"true"`, "false", "null"},
 	"stop":   {`"a"`, `["a"," "]`, `"[\"a\",\"b\"]"`, `[]`, `""`, `["\ud800"]`, `["\n","<"]`, "null"},
 	"response_format": {
-		`"text"`, `"json_object"`, `{"type":"json_object"}`, `{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{"type":"object","properties":{"a":{"type":"object"}}}}}`,
+		`{"type":"json_schema","json_schema":{"schema":{"type":"object","required":["a"]}}}`, `"text"`, `"json_object"`, `{"type":"json_object"}`, `{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{"type":"object","properties":{"a":{"type":"object"}}}}}`,
 		`"{\"type\":\"text\"}"`, `{"type":"json_schema","json_schema":"{\"schema\":{}}"}`, `{"type":"text","a":1}`, "null",
 	},
-	"max_tokens":       {"1", "1e3", `"7"`, "100000000", "9007199254740991", "null", "4096.0"},
-	"reasoning_effort": {`"none"`, `"minimal"`, `"low"`, `"high"`, `"max"`, `"much"`, "null"},
+	"logit_bias":            {`{"1":-100}`, `{}`, `{"1":"2"}`, "null"},
+	"verbosity":             {`"low"`, `"HIGH"`, `"much"`, "null"},
+	"user":                  {`"u"`, `""`, "1"},
+	"metadata":              {`{"a":"b"}`, `"{\"a\":\"b\"}"`, `{"a":1}`},
+	"service_tier":          {`"auto"`, `"default"`, `"flex"`, `"of its own"`},
+	"prompt_cache_key":      {`"k"`, "null"},
+	"cache_control":         {`{"type":"ephemeral","ttl":"1h"}`, `{}`},
+	"modalities":            {`["text"]`, `["text","audio"]`, `"Image"`, `[]`},
+	"prediction":            {`{"type":"content","content":"x"}`, "null"},
+	"stream_options":        {`{"include_usage":true}`, `{"x":1}`},
+	"functions":             {`[{"name":"f"}]`, "null"},
+	"function_call":         {`"auto"`, `{"name":"f"}`, `{"name":"g"}`},
+	"store":                 {"true", `"true"`, "false"},
+	"max_completion_tokens": {"1", "4096", `"7"`, "null"},
+	"max_tokens":            {"1", "1e3", `"7"`, "100000000", "9007199254740991", "null", "4096.0"},
+	"reasoning_effort":      {`"none"`, `"minimal"`, `"low"`, `"high"`, `"max"`, `"much"`, "null"},
 	"tools": {
 		`[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{},"a":{"type":"string"}}}}}]`,
 		`[{"name":"f"}]`, `"[{\"name\":\"f\",\"strict\":true,\"parameters\":{\"type\":\"object\"}}]"`, `[{"name":"f"},{"name":"g"}]`, `[{"name":"f"},{"name":"f"}]`, `[]`, "null",

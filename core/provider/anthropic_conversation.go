@@ -83,6 +83,7 @@ func (e *anthropicEncoding) conversation(request *Request) *Error {
 // blocks writes one message: thoughts, content, calls, in the order that the
 // API wants; of a tool's message one block that holds the others.
 func (e *anthropicEncoding) blocks(path string, message Message) (blocks []any, fault *Error) {
+	message.Parts = e.adjusted.silenced(message, "Anthropic")
 	contents, fault := e.contents(path, message)
 	if fault != nil {
 		return nil, fault
@@ -347,7 +348,11 @@ func (e *anthropicEncoding) breakpoints() {
 			}
 		}
 	}
-	for len(marks) > anthropicBreakpoints {
+	most := anthropicBreakpoints
+	if e.wire.CacheControl != nil {
+		most-- // a mark of the whole prompt is one as well
+	}
+	for len(marks) > most {
 		at := shared
 		if at >= len(marks) {
 			at = 0
@@ -355,5 +360,23 @@ func (e *anthropicEncoding) breakpoints() {
 		*marks[at] = nil
 		marks = slices.Delete(marks, at, at+1)
 		e.adjusted.note("cache_control", "dropped", "Anthropic takes at most 4: the earliest were left out, of the messages first")
+	}
+	if e.wire.CacheControl != nil {
+		marks = append(marks, &e.wire.CacheControl)
+	}
+	e.lasting(marks)
+}
+
+// lasting shortens marks that shall last longer than one before them: "a
+// ttl='1h' cache_control block must not come after a ttl='5m' cache_control block".
+func (e *anthropicEncoding) lasting(marks []*json.RawMessage) {
+	short := false
+	for _, mark := range marks {
+		if text(json.Parse(*mark).Get("ttl")) != "1h" {
+			short = true
+		} else if short {
+			*mark = json.RawMessage(`{"type":"ephemeral"}`)
+			e.adjusted.note("cache_control", "clamped", "Anthropic takes no ttl of 1h after a shorter one: it went without")
+		}
 	}
 }

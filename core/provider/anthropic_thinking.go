@@ -24,7 +24,7 @@ func (e *anthropicEncoding) thinking(request *Request) {
 		drop(" does not think in an answer begun for it")
 	case e.model.thinks == "adaptive":
 		e.wire.Thinking = &anthropicThinking{Type: "adaptive"}
-		if e.model.hides {
+		if e.model.hides && !request.adds("thinking.display") {
 			e.wire.Thinking.Display = "summarized"
 		}
 		if e.wire.OutputConfig == nil {

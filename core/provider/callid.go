@@ -71,6 +71,26 @@ func (c *callIDs) once(id string, form func(salt uint64) string) string {
 	}
 }
 
+// nameCalls gives the calls of a reply that came without an id one that the same
+// reply always gives, and that no other call of it has: without, none of them
+// could be answered. Of source, what is particular to the reply, the ids are made.
+func nameCalls(source string, ids []string) []string {
+	taken := map[string]bool{}
+	for _, id := range ids {
+		taken[id] = true
+	}
+	salt := uint64(0)
+	for i := range ids {
+		for ids[i] == "" {
+			if made := "call_" + strconv.FormatUint(fnv(source, salt), 36); !taken[made] {
+				ids[i], taken[made] = made, true
+			}
+			salt++
+		}
+	}
+	return ids
+}
+
 // fnv is FNV-1a, 64 bits.
 func fnv(text string, salt uint64) uint64 {
 	hash := uint64(14695981039346656037) ^ salt

@@ -52,6 +52,9 @@ type Error struct {
 	RetryAfterMS int64
 	// Retry says that the same request may succeed soon.
 	Retry bool
+	// Refused are parameters that the server refused and that the request can
+	// do without. Empty of most errors.
+	Refused []Refusal
 }
 
 func (e *Error) Error() string { return e.Message }
@@ -113,7 +116,13 @@ func errorIn(reply *Reply, value json.Value) *Error {
 	if fault.Message == "" {
 		fault.Message = quote([]byte(value.Raw))
 	}
+	// OpenRouter keeps the headers of a limit in the error: when it ends, in Unix
+	// milliseconds.
+	if reset := value.Get("error.metadata.headers.X-RateLimit-Reset"); reset.Exists() && reply.At > 0 {
+		fault.RetryAfterMS = max(fault.RetryAfterMS, milliseconds(reset.Float()-float64(reply.At)))
+	}
 	fault.classify(codes)
+	fault.Refused = fault.refusals(value, codes)
 	return fault
 }
 
@@ -177,18 +186,25 @@ func says(value json.Value) (said bool) {
 	return value.Type == json.True || text(value) != ""
 }
 
+// errorObject is the part of an error's JSON that has its fields.
+func errorObject(value json.Value) json.Value {
+	if value.IsArray() {
+		value = value.Get("0")
+	}
+	if inner := value.Get("error"); inner.IsObject() {
+		return inner
+	}
+	return value
+}
+
 // read takes the message from an error's JSON and returns its codes, those that
 // tell the most first.
 func (e *Error) read(value json.Value) (codes []string) {
 	if value.IsArray() {
 		value = value.Get("0")
 	}
-	object := value
-	if inner := value.Get("error"); inner.IsObject() {
-		object = inner
-	} else if inner.Type == json.String {
-		e.Message = inner.String()
-	}
+	object := errorObject(value)
+	e.Message = text(value.Get("error"))
 	if e.Message == "" {
 		e.Message = text(object.Get("message"))
 	}

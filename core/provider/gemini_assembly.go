@@ -3,7 +3,6 @@ package provider
 import (
 	"encoding/base64"
 	"slices"
-	"strconv"
 	"strings"
 	"time"
 
@@ -345,8 +344,7 @@ func (a *geminiAssembly) result() *Response {
 	return response
 }
 
-// callIDs are the ids of all calls. Gemini names few: the others get one that
-// the same reply always gives, and no other call of it has.
+// callIDs are the ids of all calls. Gemini names few.
 func (a *geminiAssembly) callIDs() (ids []string) {
 	source := a.id
 	taken := map[string]bool{}
@@ -362,16 +360,7 @@ func (a *geminiAssembly) callIDs() (ids []string) {
 			ids, taken[id] = append(ids, id), true
 		}
 	}
-	salt := uint64(0)
-	for i := range ids {
-		for ids[i] == "" {
-			if made := "call_" + strconv.FormatUint(fnv(source, salt), 36); !taken[made] {
-				ids[i], taken[made] = made, true
-			}
-			salt++
-		}
-	}
-	return ids
+	return nameCalls(source, ids)
 }
 
 // result is the call in OpenAI's form. Arguments that were cut stay open.

@@ -27,7 +27,7 @@ type choiceAssembly struct {
 	saidNothing                  bool // finish_reason was "", Snowflake's word for stop
 	calls                        []*callAssembly
 	details, annotations, images []json.RawMessage
-	audio                        json.RawMessage
+	audio                        chatAudio
 	logprobs                     logprobs
 }
 
@@ -191,10 +191,7 @@ func (a *chatAssembly) addChoice(c *choiceAssembly, choice chatChoice) {
 		case "images":
 			c.images = appendRaw(c.images, value)
 		case "audio":
-			// Snowflake sends an object of empty fields where there is no audio.
-			if text(value.Get("data")) != "" {
-				c.audio = json.Compact([]byte(value.Raw))
-			}
+			c.audio.add(value)
 		case "tool_calls":
 			for _, call := range objects(value) {
 				a.addCall(c, call)
@@ -347,10 +344,32 @@ func (a *chatAssembly) result() *Response {
 	response := a.response
 	response.Object = "chat.completion"
 	response.Choices = make([]Choice, 0, len(a.choices))
+	a.nameCalls()
 	for _, c := range a.choices {
 		response.Choices = append(response.Choices, c.result(a.ended, a.whole))
 	}
 	return &response
+}
+
+// nameCalls gives ids to calls without: Gemini's compatible endpoint (recorded)
+// and the legacy form have none.
+func (a *chatAssembly) nameCalls() {
+	source := a.response.ID
+	var ids []string
+	for _, c := range a.choices {
+		for _, call := range c.calls {
+			ids = append(ids, call.id)
+			if a.response.ID == "" {
+				source += "\x00" + call.name + "\x00" + string(call.arguments)
+			}
+		}
+	}
+	ids = nameCalls(source, ids)
+	for _, c := range a.choices {
+		for i := range c.calls {
+			c.calls[i].id, ids = ids[0], ids[1:]
+		}
+	}
 }
 
 func (c *choiceAssembly) result(ended, whole bool) Choice {
@@ -367,7 +386,7 @@ func (c *choiceAssembly) result(ended, whole bool) Choice {
 			ReasoningDetails: c.details,
 			Annotations:      c.annotations,
 			Images:           c.images,
-			Audio:            c.audio,
+			Audio:            c.audio.result(),
 		},
 	}
 	switch {

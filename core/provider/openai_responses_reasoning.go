@@ -16,6 +16,9 @@ import (
 // A thought has to stand right before what it led to: "Item 'rs_...' of type
 // 'reasoning' was provided without its required following item" (recorded).
 func (e *openAIResponsesEncoding) turn(message Message, content []openAIResponsesPart) {
+	if message.Reasoning != "" && len(message.ReasoningDetails) == 0 {
+		e.adjusted.note("messages[].reasoning_content", "dropped", "the Responses API takes back only what came as reasoning_details")
+	}
 	thoughts := 0 // at the end of the input, before anything else of this turn
 	said := len(content) == 0
 	speak := func() {

@@ -99,6 +99,9 @@ type Usage struct {
 	TotalTokens             int64              `json:"total_tokens"`
 	PromptTokensDetails     *PromptDetails     `json:"prompt_tokens_details,omitempty"`
 	CompletionTokensDetails *CompletionDetails `json:"completion_tokens_details,omitempty"`
+	// CostUSD is what the provider says that the answer cost, in US dollars;
+	// nil: nothing. Results have it beside the usage.
+	CostUSD *float64 `json:"-"`
 }
 
 // PromptDetails are parts of prompt_tokens.

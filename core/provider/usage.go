@@ -58,7 +58,7 @@ func readUsage(value json.Value) *Usage {
 	} else if total.n == 0 {
 		total = sum
 	}
-	usage := &Usage{PromptTokens: prompt.n, CompletionTokens: completion.n, TotalTokens: total.n}
+	usage := &Usage{PromptTokens: prompt.n, CompletionTokens: completion.n, TotalTokens: total.n, CostUSD: readCost(value)}
 	// In this order: OpenAI, DeepSeek, Mistral.
 	cached := readFirst(value, "prompt_tokens_details.cached_tokens", "prompt_cache_hit_tokens", "num_cached_tokens")
 	written := readFirst(value, "prompt_tokens_details.cache_write_tokens")
@@ -69,6 +69,23 @@ func readUsage(value json.Value) *Usage {
 		usage.CompletionTokensDetails = &CompletionDetails{ReasoningTokens: reasoning.n}
 	}
 	return usage
+}
+
+// readCost reads what a provider says that an answer cost, in US dollars: a
+// number (OpenRouter), an object (Perplexity), or ticks of a ten-thousandth of a
+// millionth (xAI, https://docs.x.ai/developers/cost-tracking); nil where it
+// says nothing.
+func readCost(value json.Value) *float64 {
+	for _, field := range []struct {
+		path string
+		per  float64
+	}{{"cost", 1}, {"cost.total_cost", 1}, {"cost_in_usd_ticks", 1e10}} {
+		if said := value.Get(field.path); said.Type == json.Number && said.Float() >= 0 {
+			dollars := said.Float() / field.per
+			return &dollars
+		}
+	}
+	return nil
 }
 
 // readResponsesUsage reads the usage of a response, whose counts are inclusive;
@@ -84,7 +101,7 @@ func readResponsesUsage(value json.Value) *Usage {
 		output.n += said.n - total.n
 		total = said
 	}
-	usage := &Usage{PromptTokens: input.n, CompletionTokens: output.n, TotalTokens: total.n}
+	usage := &Usage{PromptTokens: input.n, CompletionTokens: output.n, TotalTokens: total.n, CostUSD: readCost(value)}
 	cached, written := readFirst(value, "input_tokens_details.cached_tokens"), readFirst(value, "input_tokens_details.cache_write_tokens")
 	if cached.known || written.known {
 		usage.PromptTokensDetails = &PromptDetails{CachedTokens: cached.n, CacheWriteTokens: written.n}

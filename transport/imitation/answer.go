@@ -79,17 +79,22 @@ func (x *exchange) read(body []byte) *apiError {
 	if x.behaviour, refusal = parseModel(x.chat.Model); refusal != nil {
 		return refusal
 	}
-	said := ""
+	said, answered := "", false
 	for _, message := range x.chat.Messages {
 		text := contentText(message.Content)
 		x.promptWords += countWords(text)
 		if message.Role == "user" {
 			said = text
 		}
+		answered = answered || message.Role == "assistant"
 	}
 	switch {
 	case x.behaviour.tool != "":
 		x.text = toolArguments
+	case answered && x.behaviour.again != "":
+		x.text = x.behaviour.again
+	case x.behaviour.text != "":
+		x.text = x.behaviour.text
 	case x.behaviour.size != nil:
 		x.text = wordsText(*x.behaviour.size)
 	case said == "":

@@ -36,6 +36,8 @@ type behaviour struct {
 	tool       string
 	finish     string
 	reasoning  string
+	text       string
+	again      string
 }
 
 // faulty tells whether the behaviour has a fault at all.
@@ -60,6 +62,7 @@ var (
 const (
 	allowedWait = "a duration from 0s to 60s, such as 200ms"
 	allowedFlag = "0 or 1"
+	allowedText = "a text that is not empty"
 )
 
 var keys = map[string]key{
@@ -101,10 +104,9 @@ var keys = map[string]key{
 		b.finish = value
 		return finishReason.MatchString(value)
 	}},
-	"reasoning": {"a text that is not empty", func(b *behaviour, value string) bool {
-		b.reasoning = value
-		return value != ""
-	}},
+	"reasoning": {allowedText, func(b *behaviour, value string) bool { return setText(&b.reasoning, value) }},
+	"text":      {allowedText, func(b *behaviour, value string) bool { return setText(&b.text, value) }},
+	"again":     {allowedText, func(b *behaviour, value string) bool { return setText(&b.again, value) }},
 }
 
 func setWait(wait *time.Duration, value string) bool {
@@ -122,6 +124,11 @@ func setNumber(number *int, value string, lowest, highest int) bool {
 func setFlag(flag *bool, value string) bool {
 	*flag = value == "1"
 	return value == "0" || value == "1"
+}
+
+func setText(text *string, value string) bool {
+	*text = value
+	return value != ""
 }
 
 // parseModel reads the behaviour out of a model's name. The refusal, if any, is
@@ -166,6 +173,10 @@ func (b behaviour) contradiction() *apiError {
 		return badModel("key \"echo\" is \"key\" without an error; allowed: together with status or fault=error")
 	case b.size != nil && b.tool != "":
 		return badModel(fmt.Sprintf("key \"size\" is %d and key \"tool\" is %q; allowed: one of the two", *b.size, b.tool))
+	case b.text != "" && (b.size != nil || b.tool != ""):
+		return badModel(fmt.Sprintf("key \"text\" is %.100q beside size or tool; allowed: one of them", b.text))
+	case b.again != "" && b.text == "":
+		return badModel(fmt.Sprintf("key \"again\" is %.100q without text; allowed: together with text", b.again))
 	}
 	return nil
 }

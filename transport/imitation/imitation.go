@@ -26,6 +26,10 @@
 //	                  67108864 (64 MiB); not with tool. Without size the answer
 //	                  is a sentence that echoes the first 1000 bytes of the last
 //	                  user message: You said: "...". I am an imitated model.
+//	text=TEXT         answer with this text, which is not empty; not with size or
+//	                  tool
+//	again=TEXT        with text: the answer where the conversation has an
+//	                  assistant's message
 //	chunks=20         number of content chunks when streamed; 1 to 100000, never
 //	                  more than the answer has characters, cut between them.
 //	                  Default: one per word, at most 40 (tool: 4)

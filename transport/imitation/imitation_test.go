@@ -102,7 +102,7 @@ func contents(t *testing.T, body string) []string {
 func TestRefusals(t *testing.T) {
 	_, url := serve(t)
 	for query, want := range map[string]string{
-		"colour=red":                         `unknown key "colour"; allowed: chunks, comments, crlf, echo, fault, finish, gap, id, latency, reasoning, retry_after, size, status, times, tool, usage`,
+		"colour=red":                         `unknown key "colour"; allowed: again, chunks, comments, crlf, echo, fault, finish, gap, id, latency, reasoning, retry_after, size, status, text, times, tool, usage`,
 		"size=1&size=2":                      `key "size" is given 2 times; allowed: once`,
 		"size=%zz":                           `is not a URL query`,
 		"latency=5":                          `key "latency" is "5"; allowed: a duration from 0s to 60s`,
@@ -122,6 +122,8 @@ func TestRefusals(t *testing.T) {
 		"tool=get+weather":                   `key "tool" is "get weather"; allowed: 1 to 64 of`,
 		"finish=Stop!":                       `key "finish" is "Stop!"; allowed: 1 to 64 of`,
 		"reasoning=":                         `key "reasoning" is ""; allowed: a text that is not empty`,
+		"text=a&size=3":                      `key "text" is "a" beside size or tool; allowed: one of them`,
+		"again=a":                            `key "again" is "a" without text; allowed: together with text`,
 		"status=401&echo=all":                `key "echo" is "all"; allowed: key`,
 		"status=500&fault=cut":               `key "status" is 500 and key "fault" is "cut"; allowed: one of the two`,
 		"fault=html&retry_after=1":           `key "retry_after" is "1" without status`,

@@ -4,7 +4,9 @@
 // Google, which get the same bytes, and against a reading of the recorded JSON
 // that shares no code with the gateway. Streams are also cut behind one event
 // and another, and what had come is held against that reading. The recorded
-// requests are held against what the gateway sends.
+// requests are read as calls of the tool, with no code of the gateway's; what it
+// sends for these has to be known to the SDKs' types, field by field, and to
+// mean what was recorded, but for what it says that it adjusted.
 //
 // A recording is a JSON file, {"meta", "request", "response"}. A body is a JSON
 // value, or a string with the exact text of a stream or of what is no JSON. The
