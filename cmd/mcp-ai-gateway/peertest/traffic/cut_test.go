@@ -74,9 +74,7 @@ func (w way) holdCut(t *testing.T, r *recording, id core.ID) {
 		return
 	}
 	want := reading(r)
-	if r.form == geminiForm {
-		got = got.named(want)
-	}
+	got = got.named(want)
 	if want.failed && want.partial != got.partial {
 		t.Errorf("cut behind %d bytes: a failure that keeps what had come: want %v, got %v", len(r.body), want.partial, got.partial)
 	}

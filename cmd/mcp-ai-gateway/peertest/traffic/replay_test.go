@@ -210,9 +210,7 @@ func (s *score) count(t *testing.T, r *recording, id core.ID, ways []way, seen [
 			complain("%s: %v", w.name, err)
 			continue
 		}
-		if r.form == geminiForm {
-			got = got.named(want)
-		}
+		got = got.named(want)
 		if want.failed && want.partial != got.partial {
 			complain("%s: a failure that keeps what had come: want %v, got %v", w.name, want.partial, got.partial)
 		}

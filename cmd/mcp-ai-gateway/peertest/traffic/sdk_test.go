@@ -275,7 +275,10 @@ func askResponses(client openai.Client, r *recording) (*answer, error) {
 		switch item.Type {
 		case "message":
 			for _, part := range item.Content {
-				c.text, c.refusal = c.text+part.Text, c.refusal+part.Refusal
+				if part.Type == "output_text" {
+					c.text += part.Text
+				}
+				c.refusal += part.Refusal
 			}
 		case "reasoning":
 			for _, part := range item.Summary {
@@ -318,9 +321,11 @@ func askGemini(network *http.Client, r *recording) (*answer, error) {
 	}
 	var pieces []*genai.GenerateContentResponse
 	once := false
+	// Else it would ask for the rest of an answer that goes on elsewhere.
+	alone := &genai.GenerateContentConfig{AutomaticContinuation: genai.Ptr(false)}
 	switch prompt := genai.Text("Hello"); {
 	case r.asStream():
-		for piece, err := range client.Models.GenerateContentStream(context.Background(), "any", prompt, nil) {
+		for piece, err := range client.Models.GenerateContentStream(context.Background(), "any", prompt, alone) {
 			if err != nil {
 				return &answer{}, err
 			}
@@ -331,7 +336,7 @@ func askGemini(network *http.Client, r *recording) (*answer, error) {
 			return &answer{}, err
 		}
 	default:
-		piece, err := client.Models.GenerateContent(context.Background(), "any", prompt, nil)
+		piece, err := client.Models.GenerateContent(context.Background(), "any", prompt, alone)
 		if err != nil {
 			return &answer{}, err
 		}
@@ -392,6 +397,9 @@ func askGemini(network *http.Client, r *recording) (*answer, error) {
 	for i := range a.choices {
 		c := &a.choices[i]
 		c.finish = finishGemini(c.native, len(c.calls) > 0, c.text != "" || len(c.calls) > 0)
+		if c.native == "" && blocked != nil { // after some of the answer
+			c.finish, c.native, c.refusal = "content_filter", string(blocked.BlockReason), cmp.Or(c.refusal, blocked.BlockReasonMessage)
+		}
 		if c.finish != "content_filter" {
 			c.refusal = ""
 		}
