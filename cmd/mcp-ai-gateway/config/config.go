@@ -148,6 +148,9 @@ type draft struct {
 	Provider
 	wanted Wanted
 	at     map[string]entry // its fields, by name
+	// lost says that something is wrong without which it cannot be asked as the
+	// user wants it. A wrong key is said by each call.
+	lost bool
 }
 
 func (r *reader) readProvider(e entry) {
@@ -157,11 +160,7 @@ func (r *reader) readProvider(e entry) {
 		return
 	}
 	d := &draft{wanted: Wanted{Name: name}, at: map[string]entry{}}
-	before := len(r.faults) + r.unsaid
-	if !readSection(r, e, "a mapping with the fields "+strings.Join(names(providerFields), ", ")+"; or nothing", providerFields, d) {
-		return
-	}
-	if len(r.faults)+r.unsaid > before && d.lost() {
+	if !readSection(r, e, "a mapping with the fields "+strings.Join(names(providerFields), ", ")+"; or nothing", providerFields, d) || d.lost {
 		return
 	}
 	if d.wanted.Form == "" {
@@ -170,9 +169,6 @@ func (r *reader) readProvider(e entry) {
 			return
 		}
 		d.wanted.Form = name
-	} else if row, _ := RowNamed(d.wanted.Form); d.wanted.Endpoint == "" && row.Endpoint == "" && row.Name != azure {
-		r.fault(e.key, e.path+".endpoint", "got nothing, allowed: the address of %s", name)
-		return
 	}
 	if d.Key != nil {
 		d.wanted.Credential = name + ".key"
@@ -207,20 +203,6 @@ func (r *reader) readProvider(e entry) {
 	r.file.Providers = append(r.file.Providers, d.Provider)
 }
 
-// lost reports whether what was wrong is something without which the provider
-// cannot be asked as the user wants it. A wrong key is said by each call.
-func (d *draft) lost() bool {
-	for _, name := range []string{"form", "endpoint", "proxy", "headers"} {
-		if e, there := d.at[name]; there && e.name == "" {
-			return true
-		}
-	}
-	return false
-}
-
-// spoil notes that a field is wrong, without which a provider is lost.
-func (d *draft) spoil(field string) { d.at[field] = entry{} }
-
 func (d *draft) hide(what, secret string) {
 	if d.Hidden == nil {
 		d.Hidden = map[string]string{}
@@ -250,8 +232,7 @@ func readModels(r *reader, e entry, file *File) {
 	}
 }
 
-// readNames reads a mapping of names to lists of models. Back is what is said
-// of one that lists itself.
+// readNames reads a mapping of names to lists of models, and where each stands.
 func readNames(r *reader, e entry, allowed string) (aliases []core.Alias, at []entry) {
 	entries, _ := r.mapping(e, allowed)
 	for _, e := range entries {

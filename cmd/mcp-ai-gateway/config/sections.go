@@ -138,14 +138,14 @@ var providerFields = []field[draft]{
 		d.at["form"] = e
 		var ok bool
 		if d.wanted.Form, ok = r.choice(e, rowNames()...); !ok {
-			d.spoil("form")
+			d.lost = true
 		}
 	}},
 	{"endpoint", func(r *reader, e entry, d *draft) {
 		d.at["endpoint"] = e
 		var ok bool
 		if d.wanted.Endpoint, ok = r.words(e, "a URL"); !ok {
-			d.spoil("endpoint")
+			d.lost = true
 		}
 	}},
 	{"key", func(r *reader, e entry, d *draft) {
@@ -234,7 +234,7 @@ var ours = []string{"authorization", "proxy-authorization", "x-api-key", "api-ke
 func readHeaders(r *reader, e entry, d *draft) {
 	entries, ok := r.mapping(e, "a mapping of names to texts")
 	if !ok {
-		d.at["headers"] = entry{}
+		d.lost = true
 	}
 	for _, e := range entries {
 		name := strings.ToLower(e.name)
@@ -242,13 +242,13 @@ func readHeaders(r *reader, e entry, d *draft) {
 		switch {
 		case slices.Contains(ours, name):
 			r.fault(e.key, e.path, "the gateway sets this header itself; a key belongs into key")
-			d.spoil("headers")
+			d.lost = true
 		case !httpguts.ValidHeaderFieldName(name) || looksSecret(name):
 			r.fault(e.key, "providers."+d.wanted.Name+".headers", "allowed: names of letters, digits and -")
-			d.spoil("headers")
+			d.lost = true
 		case !r.isText(e.value) || value == "" || !httpguts.ValidHeaderFieldValue(value):
 			r.fault(e.place(&r.document), e.path, "allowed: a text on one line")
-			d.spoil("headers")
+			d.lost = true
 		default:
 			d.Row.Header = append(d.Row.Header, provider.Field{Name: name, Value: value})
 			if secretName().MatchString(name) {
@@ -262,10 +262,9 @@ func readHeaders(r *reader, e entry, d *draft) {
 const proxyAllowed = "allowed: none, or a URL with a host that begins with http://, https://, socks5:// or socks5h://"
 
 func readProxy(r *reader, e entry, d *draft) {
-	d.at["proxy"] = e
 	text, ok := r.words(e, "none, or a URL")
 	if !ok {
-		d.spoil("proxy")
+		d.lost = true
 		return
 	}
 	if strings.EqualFold(text, "none") {
@@ -276,7 +275,7 @@ func readProxy(r *reader, e entry, d *draft) {
 	if !ok {
 		// What stands there is not repeated: it may hold a password.
 		r.fault(e.place(&r.document), e.path, "%s", proxyAllowed)
-		d.spoil("proxy")
+		d.lost = true
 		return
 	}
 	d.Network.Proxy = address
