@@ -291,7 +291,7 @@ func (b *body) Read(p []byte) (int, error) {
 func failed(event *Fail) *provider.Error {
 	return &provider.Error{
 		Kind: cmp.Or(provider.Kind(legible(string(event.Kind))), provider.Network), Message: legible(event.Reason), Next: legible(event.Next),
-		Retry: event.Retry, RetryAfterMS: max(0, event.RetryAfterMS),
+		Retry: event.Retry, RetryAfterMS: max(0, event.RetryAfterMS), Unsent: event.Refused,
 	}
 }
 

@@ -90,7 +90,9 @@ type attempt struct {
 	Model    string        `json:"model"`
 	Status   int           `json:"status,omitempty"`
 	Kind     provider.Kind `json:"kind,omitempty"`
-	MS       int64         `json:"ms"`
+	// Refused: the host did not let it begin.
+	Refused bool  `json:"refused,omitempty"`
+	MS      int64 `json:"ms"`
 	// Usage is that of an answer that is not the result, whose usage is its own.
 	Usage *provider.Usage `json:"usage,omitempty"`
 }
@@ -116,6 +118,7 @@ func (c *call) chat(asked *asked) {
 // try asks one target, again where that may help. Others is how many may still
 // be asked behind it.
 func (c *call) try(to target, others int) *answer {
+	var before *answer
 	for try := 0; ; try++ {
 		if share := c.share(others); share > 0 {
 			c.within(share)
@@ -125,6 +128,10 @@ func (c *call) try(to target, others int) *answer {
 		if answer.fault == nil {
 			return answer
 		}
+		if before != nil && answer.fault.Unsent {
+			return before // what the provider said tells more than that it is not asked again
+		}
+		before = answer
 		wait, again := c.patience(answer.fault, try)
 		if !again || others > 0 && wait > patienceWithOthers {
 			return answer
@@ -174,7 +181,8 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 	} else {
 		c.abort(effect.ID)
 		answer.fault = provider.AsError(err)
-		tried.Kind = answer.fault.Kind
+		tried.Kind, tried.Refused = answer.fault.Kind, answer.fault.Unsent
+		answer.sent = !tried.Refused
 		if tried.Kind == provider.Authentication && to.row.Credential.Name == "" {
 			answer.fault.Next = "No key is set, and it wants one: set API_KEY in the gateway's configuration."
 		}

@@ -139,7 +139,9 @@ type Fail struct {
 	Next string `json:"next,omitempty"`
 	// Retry says that the same fetch may succeed soon, RetryAfterMS when; 0: not
 	// known.
-	Retry        bool  `json:"retry,omitempty"`
+	Retry bool `json:"retry,omitempty"`
+	// Refused says that the host itself did not let the fetch begin.
+	Refused      bool  `json:"refused,omitempty"`
 	RetryAfterMS int64 `json:"retry_after_ms,omitempty"`
 }
 

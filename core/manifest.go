@@ -89,9 +89,9 @@ func chatDescription(config *Config) string {
 // other names. Its length is what every conversation pays (3 kB at most, all
 // tools together).
 const chatSchema = `{"type":"object","properties":{` +
-	`"model":{"type":"string","description":"PROVIDER/MODEL, a model's own name or an alias; see list_models."},` +
+	`"model":{"type":"string","description":"PROVIDER/MODEL, or a name or alias; see list_models."},` +
 	`"messages":{"type":"array","description":"The conversation, in OpenAI's form.","items":{"type":"object","properties":{` +
-	`"role":{"type":"string","enum":["system","developer","user","assistant","tool"]},` +
+	`"role":{"type":"string"},` +
 	`"content":{"type":"string","description":"Text, or parts: text, image_url, input_audio, file."},` +
 	`"tool_calls":{"type":"array","items":{"type":"object"}},` +
 	`"tool_call_id":{"type":"string"}},"required":["role"]}},` +
@@ -102,8 +102,7 @@ const chatSchema = `{"type":"object","properties":{` +
 	`"frequency_penalty":{"type":"number"},` +
 	`"presence_penalty":{"type":"number"},` +
 	`"stop":{"type":"array","items":{"type":"string"}},` +
-	`"response_format":{"type":"object","description":"Checked: json_object, or json_schema with {\"name\",\"schema\"}.","properties":{` +
-	`"type":{"type":"string","enum":["text","json_object","json_schema"]},"json_schema":{"type":"object"}},"required":["type"]},` +
+	`"response_format":{"type":"object","description":"As OpenAI's json_object or json_schema; the answer is checked."},` +
 	`"reasoning_effort":{"type":"string","enum":["none","minimal","low","medium","high","xhigh","max"]},` +
 	`"tools":{"type":"array","description":"In OpenAI's form.","items":{"type":"object"}},` +
 	`"tool_choice":{"type":"string","description":"auto, none, required, or a function."},` +

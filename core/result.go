@@ -247,11 +247,21 @@ func (c *call) failure(fault *provider.Error, answer *answer) (string, *failure)
 			failure.RequestID = answer.requestID
 		}
 	}
-	words := sentence(fault, who, len(c.reached))
+	words := sentence(fault, who, begun(c.reached))
 	if others := c.failedBefore(failure.Provider, failure.Model); others != "" {
 		words += " Before that failed: " + others + "."
 	}
 	return words, failure
+}
+
+// begun counts the attempts that the host let begin.
+func begun(attempts []attempt) (n int) {
+	for _, attempt := range attempts {
+		if !attempt.Refused {
+			n++
+		}
+	}
+	return n
 }
 
 // failedBefore lists the other models that were asked, and how each failed last.
@@ -394,7 +404,7 @@ func (c *call) summary(object *completion) string {
 		}
 	}
 	words = append(words, seconds(object.Gateway.LatencyMS))
-	if tries := len(object.Gateway.Attempts); tries > 1 {
+	if tries := begun(object.Gateway.Attempts); tries > 1 {
 		words = append(words, strconv.Itoa(tries)+" attempts")
 	}
 	if failed := c.failedBefore(object.Gateway.Provider, object.Gateway.model); failed != "" {

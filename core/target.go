@@ -98,7 +98,7 @@ func (c *call) chain(targets []target) *answer {
 		if i > 0 && answer.fault != nil && !answer.sent && last != nil {
 			// It cannot even be asked: what the one before said weighs more.
 			c.skipped = append(c.skipped, provider.Adjustment{
-				Parameter: "fallback_models", Action: "dropped", Reason: to.full() + " cannot be asked this: " + answer.fault.Message,
+				Parameter: "fallback_models", Action: "dropped", Reason: to.full() + " was not asked: " + answer.fault.Message,
 			})
 			continue
 		}

@@ -1,7 +1,9 @@
 package transport
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"sync"
 	"time"
@@ -11,12 +13,28 @@ import (
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport/gate"
 )
 
-// Admission is a [Fetcher] that asks a gate before each exchange and tells it
-// how the exchange went. It gives the gate its clock and its lock.
+// Admission is a [Fetcher] that asks two gates before each exchange and tells them
+// how it went: that of the provider, which has the user's limits and learns whether
+// the provider can be reached, and that of the model, which learns whether it
+// answers. So a model that is overloaded, or asks for a pause, keeps nobody from
+// the other models of its provider. It gives the gates their clock and lock.
 type Admission struct {
 	next Fetcher
 
-	mu      sync.Mutex
+	mu        sync.Mutex
+	providers door
+	models    door
+	seen      []model // that were asked, in the order of the first time
+	known     map[model]bool
+}
+
+// model is a model of a provider.
+type model struct{ provider, id string }
+
+func (m model) name() string { return m.provider + "/" + m.id }
+
+// door is a gate, and who waits in front of it.
+type door struct {
 	gate    *gate.Gate
 	waiting map[uint64]chan *gate.Refuse // fetches that have no answer; nil admits
 	alarm   *time.Timer
@@ -24,90 +42,129 @@ type Admission struct {
 
 // NewAdmission returns a fetcher in front of another, with limits by provider.
 func NewAdmission(next Fetcher, limits map[string]gate.Limits) *Admission {
-	return &Admission{next: next, gate: gate.New(limits), waiting: map[uint64]chan *gate.Refuse{}}
+	return &Admission{
+		next: next, known: map[model]bool{},
+		providers: door{gate: gate.New(limits), waiting: map[uint64]chan *gate.Refuse{}},
+		models:    door{gate: gate.New(nil), waiting: map[uint64]chan *gate.Refuse{}},
+	}
 }
 
-// Fetch performs one exchange, when the gate admits it.
+// Fetch performs one exchange, when both gates admit it.
 func (a *Admission) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event)) {
 	id := uint64(fetch.ID)
-	if refuse, left := a.ask(ctx, fetch); left {
-		tell(&core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"})
-		return
-	} else if refuse != nil {
-		tell(&core.Fail{
-			Kind: refuse.Kind, Reason: refuse.Reason, Next: refuse.Next,
-			Retry: refuse.RetryAfterMS > 0, RetryAfterMS: refuse.RetryAfterMS,
-		})
+	asked := model{fetch.Provider, fetch.Model}
+	a.see(asked)
+	if fail := a.pass(ctx, &a.models, fetch, asked.name()); fail != nil {
+		tell(fail)
 		return
 	}
-	done := gate.Done{Fetch: id, Kind: provider.Canceled} // where nothing else is told
+	ofModel := gate.Done{Fetch: id, Kind: provider.Canceled} // where nothing else is told
+	defer func() { a.done(&a.models, ofModel) }()
+	if fail := a.pass(ctx, &a.providers, fetch, fetch.Provider); fail != nil {
+		tell(fail)
+		return
+	}
+	ofProvider := ofModel
+	defer func() { a.done(&a.providers, ofProvider) }()
 	a.next.Fetch(ctx, fetch, body, func(event core.Event) {
 		switch event := event.(type) {
 		case *core.Head:
-			done.Kind, done.RetryAfterMS = outcome(event)
-			if done.Kind == "" {
-				done.Kind = provider.Canceled // until the end has come
-				a.step(&gate.Head{Fetch: id, AtMS: now()})
+			ofProvider.Kind = "" // it was reached
+			if ofModel.Kind, ofModel.RetryAfterMS = outcome(event); ofModel.Kind == "" {
+				ofModel.Kind = provider.Canceled // until the end has come
+				a.step(&a.models, &gate.Head{Fetch: id, AtMS: now()})
 			}
+			a.step(&a.providers, &gate.Head{Fetch: id, AtMS: now()})
 		case *core.End:
-			if done.Kind == provider.Canceled {
-				done.Kind = ""
+			if ofModel.Kind == provider.Canceled {
+				ofModel.Kind = ""
 			}
 		case *core.Fail:
-			done.Kind, done.RetryAfterMS = event.Kind, event.RetryAfterMS
+			ofModel.Kind, ofModel.RetryAfterMS = event.Kind, event.RetryAfterMS
+			if ofProvider.Kind != "" { // nothing had come
+				ofProvider.Kind = event.Kind
+			}
 		}
 		tell(event)
 	})
-	done.AtMS = now()
-	a.step(&done)
 }
 
-// ask waits for the gate's answer. The exchange left where nobody wants it any more.
-func (a *Admission) ask(ctx context.Context, fetch *core.Fetch) (refuse *gate.Refuse, left bool) {
+// see notes a model that is asked.
+func (a *Admission) see(asked model) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	if !a.known[asked] {
+		a.known[asked] = true
+		a.seen = append(a.seen, asked)
+	}
+}
+
+// pass waits until a gate admits an exchange, and returns what it is to be told
+// where that does not happen.
+func (a *Admission) pass(ctx context.Context, d *door, fetch *core.Fetch, name string) *core.Fail {
 	id := uint64(fetch.ID)
-	event := gate.Ask{Fetch: id, Call: uint64(fetch.ID.Call()), Provider: fetch.Provider, AtMS: now()}
+	event := gate.Ask{Fetch: id, Call: uint64(fetch.ID.Call()), Provider: name, AtMS: now()}
 	if deadline, ok := ctx.Deadline(); ok {
 		event.DeadlineMS = deadline.UnixMilli()
 	}
 	answer := make(chan *gate.Refuse, 1)
 	a.mu.Lock()
-	a.waiting[id] = answer
-	a.perform(a.gate.Step(&event))
+	d.waiting[id] = answer
+	a.perform(d, d.gate.Step(&event))
 	a.mu.Unlock()
 	select {
-	case refuse = <-answer:
-		return refuse, false
+	case refuse := <-answer:
+		return refused(refuse)
 	default:
 	}
 	select {
-	case refuse = <-answer:
-		return refuse, false
+	case refuse := <-answer:
+		return refused(refuse)
 	case <-ctx.Done():
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	select {
-	case refuse = <-answer: // it came first
-		return refuse, false
+	case refuse := <-answer: // it came first
+		return refused(refuse)
 	default:
 	}
-	delete(a.waiting, id)
-	a.perform(a.gate.Step(&gate.Leave{Fetch: id}))
-	return nil, true
+	delete(d.waiting, id)
+	a.perform(d, d.gate.Step(&gate.Leave{Fetch: id}))
+	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
+		return &core.Fail{Kind: provider.Timeout, Reason: "it was not asked within the time allowed, since others were before it"}
+	}
+	return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
 }
 
-// step gives the gate an event.
-func (a *Admission) step(event gate.Event) {
+// refused gives a gate's refusal the form of a failure.
+func refused(refuse *gate.Refuse) *core.Fail {
+	if refuse == nil {
+		return nil
+	}
+	return &core.Fail{
+		Kind: refuse.Kind, Reason: refuse.Reason, Next: refuse.Next, Refused: true,
+		Retry: refuse.RetryAfterMS > 0, RetryAfterMS: refuse.RetryAfterMS,
+	}
+}
+
+func (a *Admission) done(d *door, done gate.Done) {
+	done.AtMS = now()
+	a.step(d, &done)
+}
+
+// step gives a gate an event.
+func (a *Admission) step(d *door, event gate.Event) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	a.perform(a.gate.Step(event))
+	a.perform(d, d.gate.Step(event))
 }
 
-// perform does what the gate wants done. The lock is held.
-func (a *Admission) perform(effects []gate.Effect) {
+// perform does what a gate wants done. The lock is held.
+func (a *Admission) perform(d *door, effects []gate.Effect) {
 	answer := func(id uint64, refuse *gate.Refuse) {
-		if waits := a.waiting[id]; waits != nil {
-			delete(a.waiting, id)
+		if waits := d.waiting[id]; waits != nil {
+			delete(d.waiting, id)
 			waits <- refuse // it has room for one
 		}
 	}
@@ -119,34 +176,47 @@ func (a *Admission) perform(effects []gate.Effect) {
 			answer(effect.Fetch, effect)
 		case *gate.Wake:
 			wait := time.Duration(max(0, effect.AtMS-now())) * time.Millisecond
-			if a.alarm == nil {
-				a.alarm = time.AfterFunc(wait, func() { a.step(&gate.Tick{AtMS: now()}) })
+			if d.alarm == nil {
+				d.alarm = time.AfterFunc(wait, func() { a.step(d, &gate.Tick{AtMS: now()}) })
 			} else {
-				a.alarm.Reset(wait)
+				d.alarm.Reset(wait)
 			}
 		}
 	}
 }
 
-// States say of some providers what is not as usual.
+// States say of some providers what is not as usual, of them or their models.
 func (a *Admission) States(providers []string) (states []core.State) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	at := now()
 	for _, name := range providers {
-		status := a.gate.Status(name, at)
-		say := func(text string) { states = append(states, core.State{Provider: name, Text: text}) }
-		switch {
-		case status.Circuit == gate.Open:
-			say(fmt.Sprintf("not asked for %d s, since it failed %d times in a row (%s)", (status.OpenUntilMS-at+999)/1000, status.Failures, status.Last))
-		case status.PausedUntilMS > at:
-			say(fmt.Sprintf("it asked to wait for %d s", (status.PausedUntilMS-at+999)/1000))
+		if text := state(a.providers.gate.Status(name, at), at); text != "" {
+			states = append(states, core.State{Provider: name, Text: text})
 		}
-		if status.Queued > 0 {
-			say(fmt.Sprintf("%d in flight, %d waiting in line", status.InFlight, status.Queued))
+		for _, asked := range a.seen {
+			if asked.provider != name {
+				continue
+			}
+			if text := state(a.models.gate.Status(asked.name(), at), at); text != "" {
+				states = append(states, core.State{Provider: name, Text: cmp.Or(asked.id, "its list") + " is " + text})
+			}
 		}
 	}
 	return states
+}
+
+// state says what is not as usual of a provider or model, or nothing.
+func state(status gate.Status, at int64) string {
+	switch {
+	case status.Circuit == gate.Open:
+		return fmt.Sprintf("not asked for %d s, since it failed %d times in a row (%s)", (status.OpenUntilMS-at+999)/1000, status.Failures, status.Last)
+	case status.PausedUntilMS > at:
+		return fmt.Sprintf("not asked for %d s, as it wants", (status.PausedUntilMS-at+999)/1000)
+	case status.Queued > 0:
+		return fmt.Sprintf("busy: %d in flight, %d waiting in line", status.InFlight, status.Queued)
+	}
+	return ""
 }
 
 // outcome is what a reply's head says of how the exchange went; empty: well.

@@ -70,7 +70,7 @@ func TestAdmissionOrder(t *testing.T) {
 func queued(a *Admission, name string) int {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	return a.gate.Status(name, now()).Queued
+	return a.providers.gate.Status(name, now()).Queued
 }
 
 // TestAdmissionLeaves: who no longer wants to wait leaves the line, and the place
@@ -108,8 +108,8 @@ func TestAdmissionLeaves(t *testing.T) {
 		if len(served) != 2 {
 			t.Errorf("who stayed is told %+v", served)
 		}
-		if len(admission.waiting) != 0 {
-			t.Errorf("%d wait for ever", len(admission.waiting))
+		if len(admission.providers.waiting) != 0 {
+			t.Errorf("%d wait for ever", len(admission.providers.waiting))
 		}
 	})
 }
@@ -160,7 +160,7 @@ func TestAdmissionPause(t *testing.T) {
 		if !refused || fail.Kind != provider.RateLimit || fail.RetryAfterMS < 25_000 {
 			t.Errorf("told %+v", told[0])
 		}
-		if states := admission.States([]string{"p"}); len(states) != 1 || !strings.Contains(states[0].Text, "asked to wait") {
+		if states := admission.States([]string{"p"}); len(states) != 1 || !strings.Contains(states[0].Text, "as it wants") {
 			t.Errorf("%+v", states)
 		}
 	})
@@ -211,8 +211,60 @@ func TestAdmissionCrowd(t *testing.T) {
 		if most > places {
 			t.Errorf("%d at once", most)
 		}
-		if status := admission.gate.Status("p", now()); status.InFlight != 0 || status.Queued != 0 {
+		if status := admission.providers.gate.Status("p", now()); status.InFlight != 0 || status.Queued != 0 {
 			t.Errorf("left behind: %+v", status)
+		}
+	})
+}
+
+// TestAdmissionModels: a model that fails or wants a pause keeps nobody from the
+// others of its provider; one that cannot be reached does.
+func TestAdmissionModels(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		admission := NewAdmission(exchanges(func(_ context.Context, fetch *core.Fetch, tell func(core.Event)) {
+			switch fetch.Model {
+			case "tired":
+				tell(&core.Head{Status: 429, Header: []provider.Field{{Name: "retry-after", Value: "30"}}})
+			case "broken":
+				tell(&core.Head{Status: 503})
+			case "gone":
+				tell(&core.Fail{Kind: provider.Network, Reason: "refused"})
+				return
+			default:
+				tell(&core.Head{Status: 200})
+			}
+			tell(&core.End{})
+		}), nil)
+		ask := func(call uint32, id string) core.Event {
+			var first core.Event
+			ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+			defer cancel()
+			admission.Fetch(ctx, &core.Fetch{ID: core.CallID(call) | 1, Provider: "p", Model: id}, nil, func(event core.Event) {
+				if first == nil {
+					first = event
+				}
+			})
+			return first
+		}
+		refused := func(event core.Event) bool {
+			fail, ok := event.(*core.Fail)
+			return ok && fail.Kind != provider.Network
+		}
+		ask(1, "tired")
+		for call := range uint32(gate.FailureLimit) {
+			ask(10+call, "broken")
+		}
+		if !refused(ask(2, "tired")) || !refused(ask(3, "broken")) || refused(ask(4, "well")) {
+			t.Error("each model is judged by itself")
+		}
+		if states := admission.States([]string{"p"}); len(states) != 2 || !strings.HasPrefix(states[0].Text, "tired is not asked for 30 s") {
+			t.Errorf("%+v", states)
+		}
+		for call := range uint32(gate.FailureLimit) {
+			ask(20+call, "gone")
+		}
+		if !refused(ask(5, "well")) {
+			t.Error("who cannot be reached is asked all the same")
 		}
 	})
 }

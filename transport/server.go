@@ -71,32 +71,18 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 			// The user's own words and defaults: a key may stand there by mistake.
 			Description:    host.redactor.text(tool.Description),
 			RawInputSchema: host.redactor.bytes(tool.InputSchema), RawOutputSchema: tool.OutputSchema,
-			Annotations: annotations(tool.Annotations),
+			Annotations: mcp.ToolAnnotation{
+				ReadOnlyHint:    &tool.Annotations.ReadOnlyHint,
+				DestructiveHint: &tool.Annotations.DestructiveHint,
+				IdempotentHint:  &tool.Annotations.IdempotentHint,
+				OpenWorldHint:   &tool.Annotations.OpenWorldHint,
+			},
 		}, s.call)
 	}
 	if lists {
 		s.offerModels()
 	}
 	return s
-}
-
-// annotations are those that say something else than MCP takes for granted: a
-// definition is paid for in every conversation.
-func annotations(hints core.Annotations) (said mcp.ToolAnnotation) {
-	if hints.ReadOnlyHint {
-		said.ReadOnlyHint = &hints.ReadOnlyHint // then the next two say nothing
-		hints.DestructiveHint, hints.IdempotentHint = true, false
-	}
-	if !hints.DestructiveHint {
-		said.DestructiveHint = &hints.DestructiveHint
-	}
-	if hints.IdempotentHint {
-		said.IdempotentHint = &hints.IdempotentHint
-	}
-	if !hints.OpenWorldHint {
-		said.OpenWorldHint = &hints.OpenWorldHint
-	}
-	return said
 }
 
 // toolCall carries what mcp-go would spend most of its time on past it: the

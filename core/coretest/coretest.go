@@ -17,7 +17,7 @@
 //	head 1.1 200 TYPE [name:value]      Head alone.
 //	chunk 1.1                     Chunk, cut further by the replay.
 //	end 1.1                       End.
-//	fail 1.1 KIND [retry]         Fail; the first line is the reason, a second what to do next.
+//	fail 1.1 KIND [retry] [refused]  Fail; the first line is the reason, a second what to do next.
 //	fire 1.2                      Fire.
 //	checked 1.2 VERDICT           Checked; of invalid the body is a line a fault, PLACE: FAULT;
 //	                              of unknown the reason.
@@ -45,6 +45,7 @@ import (
 	"math/rand"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
@@ -300,8 +301,10 @@ func (s *session) events(words []string, data []byte) ([]core.Event, error) {
 		return []core.Event{event}, nil
 	case "fail":
 		reason, next, _ := strings.Cut(strings.TrimSuffix(string(data), "\n"), "\n")
-		retry := len(words) > 3 && words[3] == "retry"
-		return []core.Event{&core.Fail{ID: id, AtMS: s.now, Kind: provider.Kind(words[2]), Reason: reason, Next: next, Retry: retry}}, nil
+		return []core.Event{&core.Fail{
+			ID: id, AtMS: s.now, Kind: provider.Kind(words[2]), Reason: reason, Next: next,
+			Retry: slices.Contains(words[3:], "retry"), Refused: slices.Contains(words[3:], "refused"),
+		}}, nil
 	case "chunk":
 		return s.chunks(id, data), nil
 	case "end":

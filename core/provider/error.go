@@ -52,6 +52,8 @@ type Error struct {
 	RetryAfterMS int64
 	// Retry says that the same request may succeed soon.
 	Retry bool
+	// Unsent says that the host did not let the request begin.
+	Unsent bool
 	// Refused are parameters that the server refused and that the request can
 	// do without. Empty of most errors.
 	Refused []Refusal

@@ -44,12 +44,16 @@ func TestTools(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if len(list.Tools) != 1 || list.Tools[0].Name != "chat_completion" {
-			t.Fatalf("the tools are %+v", list.Tools)
+		var names []string
+		for _, tool := range list.Tools {
+			names = append(names, tool.Name)
+			if hints := tool.Annotations; hints == nil || !hints.ReadOnlyHint || hints.IdempotentHint ||
+				hints.DestructiveHint == nil || *hints.DestructiveHint || hints.OpenWorldHint == nil || !*hints.OpenWorldHint {
+				t.Errorf("the annotations of %s are %+v", tool.Name, hints)
+			}
 		}
-		if hints := list.Tools[0].Annotations; hints == nil || !hints.ReadOnlyHint || hints.IdempotentHint ||
-			hints.DestructiveHint == nil || *hints.DestructiveHint || hints.OpenWorldHint == nil || !*hints.OpenWorldHint {
-			t.Errorf("the annotations are %+v", hints)
+		if got := strings.Join(names, " "); got != "chat_completion compare_models list_models" {
+			t.Fatalf("the tools are %s", got)
 		}
 		checkDefinitions(t, p)
 	})
