@@ -67,7 +67,7 @@ func (c *call) compare(asked *asked) {
 
 // told tells the client that one model is done.
 func (c *call) told(done *contest, all []*contest) {
-	if !c.deltas {
+	if !c.deltas || c.canceled {
 		return
 	}
 	n := 0

@@ -2,7 +2,9 @@ package core
 
 import (
 	"slices"
+	"unicode/utf8"
 
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
@@ -60,24 +62,71 @@ type Alias struct {
 	Models []string `json:"models"`
 }
 
-// legible is a copy with every text as a frame brings it.
+// legible is the configuration with every text as a frame brings it. Nearly all
+// are so already: only one that is not is written and read.
 func (c Config) legible() *Config {
-	c.Target, c.Output = legible(c.Target), Output(legible(string(c.Output)))
-	c.Description, c.DefaultModel = legible(c.Description), legible(c.DefaultModel)
-	c.Providers = slices.Clone(c.Providers)
+	valid := true
+	c.texts(func(texts ...string) {
+		for _, text := range texts {
+			valid = valid && utf8.ValidString(text)
+		}
+	})
+	if valid {
+		return &c
+	}
+	var read Config
+	if raw, err := json.Marshal(&c); err != nil || json.Unmarshal(raw, &read) != nil {
+		return &Config{} // it never is: every field can be written
+	}
+	return &read
+}
+
+// texts visits every text of the configuration.
+func (c *Config) texts(visit func(...string)) {
+	visit(c.Target, string(c.Output), c.Description, c.DefaultModel)
 	for i := range c.Providers {
 		row := &c.Providers[i]
-		row.Header = slices.Clone(row.Header)
-		for _, text := range []*string{
-			&row.Name, &row.Form, &row.Endpoint, &row.Version, &row.Credential.Name, &row.Credential.Header, &row.Credential.Prefix,
-		} {
-			*text = legible(*text)
+		visit(row.Name, row.Form, row.Endpoint, row.Version, row.Credential.Name, row.Credential.Header, row.Credential.Prefix)
+		visit(row.Families...)
+		visit(row.Lacks...)
+		for _, trait := range row.Traits {
+			visit(string(trait))
 		}
-		for j, field := range row.Header {
-			row.Header[j] = provider.Field{Name: legible(field.Name), Value: legible(field.Value)}
+		for _, field := range row.Header {
+			visit(field.Name, field.Value)
+		}
+		for _, model := range row.Models {
+			visit(model.Name)
+			visit(model.Efforts...)
+			visit(model.Lacks...)
 		}
 	}
-	return &c
+	models := func(models []provider.Model) {
+		for i := range models {
+			model := &models[i]
+			visit(model.Provider, model.ID, model.Name, model.Description, model.Strengths, model.Retires)
+			visit(model.Abilities...)
+			visit(model.Aliases...)
+			if model.Defaults != nil {
+				visit(model.Defaults.ReasoningEffort)
+			}
+		}
+	}
+	models(c.Models)
+	for i := range c.Lists {
+		visit(c.Lists[i].Provider)
+		models(c.Lists[i].Models)
+	}
+	for _, alias := range slices.Concat(c.Aliases, c.Fallbacks) {
+		visit(alias.Name)
+		visit(alias.Models...)
+	}
+	for _, kind := range c.FallbackOn {
+		visit(string(kind))
+	}
+	for _, texts := range [][]string{c.Allow, c.Deny, c.Tools} {
+		visit(texts...)
+	}
 }
 
 // Output is a form of results.

@@ -138,11 +138,14 @@ func (h *History) configure() *core.Configure {
 	config.Checks = h.Number(4) > 0
 	config.Output = Pick(h.Bytes, []core.Output{core.OutputText, core.OutputStructured, core.OutputRaw})
 	row := provider.Row{
-		Name: Pick(h.Bytes, names), Form: Pick(h.Bytes, []string{"openai-chat", "anthropic"}),
+		Name: Pick(h.Bytes, names), Form: Pick(h.Bytes, []string{"openai-chat", "anthropic", "gemini", "openai-responses"}),
 		Endpoint: Pick(h.Bytes, []string{"https://api.openai.com/v1", "http://127.0.0.1:1/a%2Fb?api-version=<1>"}),
 	}
 	if h.Number(4) == 0 {
 		row.Traits = []provider.Trait{provider.OpenAIModels, provider.MaxCompletionTokens, provider.DeveloperRole}
+	}
+	if h.Number(4) == 0 {
+		row = Pick(h.Bytes, provider.Rows)
 	}
 	if h.Number(4) == 0 {
 		row.Header = []provider.Field{{Name: "x-title", Value: Pick(h.Bytes, names)}}
@@ -152,6 +155,12 @@ func (h *History) configure() *core.Configure {
 	h.form = row.Form
 	config.Description = Pick(h.Bytes, names)
 	config.Providers = []provider.Row{row}
+	if h.Number(2) == 0 { // somebody else to ask
+		config.Providers = append(config.Providers, provider.Row{Name: "second", Form: row.Form, Endpoint: "https://second.example/v1"})
+		config.Models = []provider.Model{{Provider: "second", ID: "imitated", Context: 1000, Strengths: Pick(h.Bytes, names)}}
+		config.Aliases = []core.Alias{{Name: "imitated", Models: []string{row.Name + "/imitated", "second/imitated"}}, {Name: "loop", Models: []string{"loop"}}}
+		config.Deny = []string{Pick(h.Bytes, []string{"*/denied", "*"})}
+	}
 	config.DefaultTemperature, config.DefaultMaxTokens = nil, nil
 	if h.Number(4) == 0 {
 		temperature, most := Pick(h.Bytes, []float64{0, 1e-7, 0.1, 2, 1e21}), Pick(h.Bytes, []int64{1, 4096, 1<<53 - 1})
@@ -173,6 +182,15 @@ func (h *History) call() *core.Call {
 		tool = Pick(h.Bytes, names)
 	}
 	arguments := Arguments(h.Bytes)
+	switch h.Number(16) {
+	case 15:
+		tool = "list_models"
+		arguments = Pick(h.Bytes, [][]byte{nil, []byte(`{"query":"a","page":2}`), []byte(`{"ability":"tools","max_price":1,"refresh":true}`), []byte(`{"provider":1}`)})
+	case 14, 13:
+		tool = "compare_models"
+		arguments = append([]byte(`{"models":["imitated","second/x",`), append([]byte(Pick(h.Bytes, models)), "],"...)...)
+		arguments = append(arguments, Arguments(h.Bytes)[1:]...)
+	}
 	if h.Number(4) == 0 { // what else is rarely drawn together
 		arguments = []byte(`{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"required":["a"]}}},"n":` +
 			Pick(h.Bytes, argumentValues["n"]) + `,"stream":` + Pick(h.Bytes, argumentValues["stream"]) + `,"repair":` + Pick(h.Bytes, argumentValues["repair"]) + `}`)
@@ -248,7 +266,14 @@ func (h *History) head(id core.ID) *core.Head {
 // Reply is a body for a wire form: a stream or a document, most often of that
 // form and whole, an error, or bytes.
 func Reply(source *Bytes, form string) []byte {
-	isAnthropic := (form == "anthropic") != (source.Number(16) == 15)
+	other := source.Number(16) == 15
+	switch {
+	case form == "gemini" && !other:
+		return geminiReply(source)
+	case form == "openai-responses" && !other:
+		return responsesReply(source)
+	}
+	isAnthropic := (form == "anthropic") != other
 	var b []byte
 	switch kind := source.Number(16); {
 	case kind == 15:
