@@ -1,6 +1,7 @@
 package coretest
 
 import (
+	"bytes"
 	"slices"
 	"strconv"
 	"strings"
@@ -189,7 +190,7 @@ func (h *History) call() *core.Call {
 	case 14, 13:
 		tool = "compare_models"
 		arguments = append([]byte(`{"models":["imitated","second/x",`), append([]byte(Pick(h.Bytes, models)), "],"...)...)
-		arguments = append(arguments, Arguments(h.Bytes)[1:]...)
+		arguments = append(arguments, bytes.TrimPrefix(Arguments(h.Bytes), []byte("{"))...)
 	}
 	if h.Number(4) == 0 { // what else is rarely drawn together
 		arguments = []byte(`{"messages":[{"role":"user","content":"x"}],"response_format":{"type":"json_schema","json_schema":{"schema":{"required":["a"]}}},"n":` +
