@@ -235,12 +235,12 @@ func (anthropic) events(x *exchange) (opening, content, closing []event) {
 	start, none, index := anthropicStart(x), "", 0
 	opening = append(opening, named(anthropicEvent{Type: "message_start", Message: &start}), named(anthropicEvent{Type: "ping"}))
 	begin := func(block anthropicBlock) {
-		opening = append(opening, named(anthropicEvent{Type: "content_block_start", Index: pointer(index), Block: &block}))
+		opening = append(opening, named(anthropicEvent{Type: "content_block_start", Index: new(index), Block: &block}))
 	}
 	piece := func(delta anthropicDelta) event {
-		return named(anthropicEvent{Type: "content_block_delta", Index: pointer(index), Delta: &delta})
+		return named(anthropicEvent{Type: "content_block_delta", Index: new(index), Delta: &delta})
 	}
-	end := func() event { return named(anthropicEvent{Type: "content_block_stop", Index: pointer(index)}) }
+	end := func() event { return named(anthropicEvent{Type: "content_block_stop", Index: new(index)}) }
 
 	if x.behaviour.reasoning != "" {
 		begin(anthropicBlock{Type: "thinking", Thinking: &none, Signature: &none})
@@ -274,8 +274,6 @@ func (anthropic) events(x *exchange) (opening, content, closing []event) {
 		named(anthropicEvent{Type: "message_stop"}))
 	return opening, content, closing
 }
-
-func pointer(number int) *int { return &number }
 
 // Errors.
 

@@ -320,7 +320,7 @@ func TestFormsRefusals(t *testing.T) {
 		{1, `{"model":"m","input":[]}`, "'input'"},
 		{1, `{"model":"m","input":"x","max_output_tokens":15}`, "integer_below_min_value"},
 		{1, `{"model":"m","input":"x","text":{"format":{"type":"json_schema","schema":{}}}}`, "text.format.name"},
-		{1, `{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":"x"}]}`, "No tool call found for function call output with call_id c."},
+		{1, `{"model":"m","input":[{"type":"function_call_output","call_id":"c","output":"x"}]}`, `No tool call found for function call output with call_id c.","type":"invalid_request_error","param":"input","code":null`},
 		{1, `{"model":"m?fault=fire","input":"x"}`, `key \"fault\" is \"fire\"`},
 		{2, `[]`, "not a messages request"},
 		{2, `{"max_tokens":1,"messages":[` + user + `]}`, "model: missing"},

@@ -116,7 +116,7 @@ func (responses) read(_ *exchange, body []byte) (prompt, *apiError) {
 	if err := json.Unmarshal(body, &request); err != nil {
 		return prompt{}, notARequest("responses", err)
 	}
-	refuse := func(parameter, code, format string, values ...any) (prompt, *apiError) {
+	refuse := func(parameter string, code any, format string, values ...any) (prompt, *apiError) {
 		return prompt{}, &apiError{Message: fmt.Sprintf(format, values...), Type: "invalid_request_error", Param: parameter, Code: code}
 	}
 	if request.Model == "" {
@@ -158,7 +158,7 @@ func (responses) read(_ *exchange, body []byte) (prompt, *apiError) {
 			read.turns = append(read.turns, turn{role: roleAssistant})
 		case "function_call_output":
 			if !slices.Contains(calls, item.CallID) {
-				return refuse("input", "", "No tool call found for function call output with call_id %s.", item.CallID)
+				return refuse("input", nil, "No tool call found for function call output with call_id %s.", item.CallID)
 			}
 			text, images := readContent(item.Output)
 			read.turns = append(read.turns, turn{roleTool, text, images})
