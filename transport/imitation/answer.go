@@ -115,8 +115,8 @@ func sentence(said string, results []string, images int) string {
 	return text + " I am an imitated model."
 }
 
-// sendAnswer answers the request with the fault, one of faults, or
-// without one if it is empty.
+// sendAnswer answers the request with the fault, one of faults, or without one
+// if it is empty.
 func (x *exchange) sendAnswer(fault string) error {
 	switch fault {
 	case "html":
@@ -164,7 +164,11 @@ func (x *exchange) stream(fault string) error {
 	x.head(http.StatusOK, typeSSE, -1)
 	opening, content, closing := x.form.events(x)
 	if fault == "garbage" {
-		if err := x.event(event{slices.Concat(opening, content, closing)[0].name, []byte(garbage)}); err != nil {
+		first := event{data: []byte(garbage)}
+		if len(opening) > 0 {
+			first.name = opening[0].name
+		}
+		if err := x.event(first); err != nil {
 			return err
 		}
 		return x.lastEvents(closing[len(closing)-1:])
@@ -345,6 +349,17 @@ func (x *exchange) reset() error {
 	x.leave()
 	_ = connection.Close() // broken is what it shall be
 	return nil
+}
+
+// finish is how the answer ends, in the words of Chat Completions.
+func (x *exchange) finish() string {
+	switch {
+	case x.behaviour.finish != "":
+		return x.behaviour.finish
+	case x.calls:
+		return "tool_calls"
+	}
+	return "stop"
 }
 
 // pieces returns the answer's text as its content chunks.

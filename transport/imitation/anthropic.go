@@ -210,7 +210,7 @@ func anthropicUsed(x *exchange, output int) *anthropicUsage {
 // anthropicStop is the stop_reason: OpenAI's words in Anthropic's, others as
 // they are.
 func anthropicStop(x *exchange) string {
-	switch finish := chatFinish(x); finish {
+	switch finish := x.finish(); finish {
 	case "stop":
 		return "end_turn"
 	case "length":

@@ -21,7 +21,8 @@ type form interface {
 	// content chunks, and what follows them.
 	events(x *exchange) (opening, content, closing []event)
 
-	// statusError is the form's own error of a status.
+	// statusError is the form's own error of a status, without a message where
+	// it knows none.
 	statusError(status int) apiError
 
 	// errorBody is the body of an error. Forms other than OpenAI's have no place
@@ -69,6 +70,15 @@ const (
 	roleTool      role = "tool"
 	roleOther     role = "" // system and the like
 )
+
+// roleOf knows the roles that count.
+func roleOf(name string) role {
+	switch role := role(name); role {
+	case roleUser, roleAssistant, roleTool:
+		return role
+	}
+	return roleOther
+}
 
 // event is one server-sent event. Data that is []byte goes out as it is,
 // anything else as JSON.

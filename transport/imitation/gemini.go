@@ -230,7 +230,7 @@ func geminiChunk(x *exchange, parts []geminiPart, finish string, output int) gem
 // geminiFinish is the finishReason: OpenAI's words in Google's, others in upper
 // case. A call ends with STOP.
 func geminiFinish(x *exchange) string {
-	switch finish := chatFinish(x); finish {
+	switch finish := x.finish(); finish {
 	case "stop", "tool_calls":
 		return "STOP"
 	case "length":

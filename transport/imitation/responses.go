@@ -223,7 +223,7 @@ func responsesItems(x *exchange, status string) (items []responsesItem) {
 // responsesEnd is the status of the response and why it is incomplete: OpenAI's
 // words for Chat Completions in those of Responses, others as they are.
 func responsesEnd(x *exchange) (status, reason string) {
-	switch finish := chatFinish(x); finish {
+	switch finish := x.finish(); finish {
 	case "stop", "tool_calls":
 		return "completed", ""
 	case "length":
