@@ -1,8 +1,6 @@
 package imitation
 
-import (
-	"fmt"
-)
+import "fmt"
 
 // openAI is what Chat Completions and Responses have in common: the shape of
 // errors, and ids of calls.
