@@ -98,11 +98,19 @@ func (e *anthropicEncoding) blocks(path string, message Message) (blocks []any, 
 		}
 		return []any{result}, nil
 	}
-	for _, thought := range e.thoughts(message) {
+	own := e.thoughts(message)
+	paused := len(own) // where the last call of an own tool stands that has no result
+	if paused > 0 && strings.HasSuffix(text(json.Parse(own[paused-1]).Get("type")), "_tool_use") {
+		paused--
+	}
+	for _, thought := range own[:paused] {
 		blocks = append(blocks, thought)
 	}
 	for _, content := range contents {
 		blocks = append(blocks, content)
+	}
+	for _, call := range own[paused:] { // the API goes on from there
+		blocks = append(blocks, call)
 	}
 	for i, call := range message.ToolCalls {
 		if call.Function == nil {
@@ -145,15 +153,16 @@ func (e *anthropicEncoding) refused(field, got, allowed string) *Error {
 }
 
 // thoughts are what an assistant's message thought, as Anthropic gave and
-// signed it: it has to come back unchanged, in front of the turn, and what
-// others thought is refused.
+// signed it, and what its own tools did: it has to come back unchanged and in its
+// order, in front of the turn, and what others thought is refused. Where in the
+// text it stood nobody minds.
 func (e *anthropicEncoding) thoughts(message Message) (own []json.RawMessage) {
 	for _, detail := range message.ReasoningDetails {
 		thought := json.Parse(detail)
 		_, _, claude := claudeVersion(e.wire.Model)
 		signed := text(thought.Get("signature")) != "" || !claude
 		switch kind := text(thought.Get("type")); {
-		case kind == "thinking" && signed, kind == "redacted_thinking":
+		case kind == "thinking" && signed, kind == "redacted_thinking", isAnthropicOwn(thought):
 			own = append(own, detail)
 		default:
 			e.adjusted.note("messages[].reasoning_details", "dropped", "Anthropic takes back only thoughts that it has signed")
@@ -297,10 +306,20 @@ func (e *anthropicEncoding) mayInstruct(follow []Message) bool {
 	return true
 }
 
+// paused reports whether the last turn is an answer in which an own tool of
+// Anthropic's was at work (stop_reason pause_turn): sent back, it is gone on with.
+func (e *anthropicEncoding) paused() bool {
+	last := e.wire.Messages[len(e.wire.Messages)-1]
+	return last.Role == Assistant && slices.ContainsFunc(last.Content, func(block any) bool {
+		raw, ok := block.(json.RawMessage)
+		return ok && isAnthropicOwn(json.Parse(raw))
+	})
+}
+
 // prefill looks at a last turn of the assistant's, an answer begun for it.
 func (e *anthropicEncoding) prefill() *Error {
 	last := e.wire.Messages[len(e.wire.Messages)-1]
-	if last.Role != Assistant {
+	if last.Role != Assistant || e.paused() {
 		return nil
 	}
 	if !e.model.prefill {

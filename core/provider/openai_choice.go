@@ -47,7 +47,7 @@ func (r *Row) needsResponses(request *Request) string {
 func holdsThought(message Message) bool {
 	return slices.ContainsFunc(message.ReasoningDetails, func(detail json.RawMessage) bool {
 		value := json.Parse(detail)
-		return text(value.Get("type")) == "reasoning" && text(value.Get("encrypted_content")) != ""
+		return text(value.Get("type")) == "reasoning" && text(value.Get("encrypted_content")) != "" || isResponsesOwn(value)
 	})
 }
 

@@ -91,15 +91,23 @@ func (b *block) whole(cut bool) node {
 			}
 		}
 		input.WriteString(delta.at("partial_json").text())
+		if summary := delta.at("content").text(); summary != "" && object["type"] == "compaction" {
+			object["content"] = node{object["content"]}.text() + summary
+		}
 		if citation := delta.at("citation"); citation.isObject() {
 			list, _ := object["citations"].([]any)
 			object["citations"] = append(list, citation.value)
 		}
 	}
-	if input.Len() > 0 || cut && object["type"] == "tool_use" {
+	own := isOwnBlock(node{object})
+	switch asked, whole := parse(input.String()); {
+	case own && whole && input.Len() > 0:
+		object["input"] = asked.value
+	case own:
+	case input.Len() > 0 || cut && object["type"] == "tool_use":
 		object["input"] = input.String()
 	}
-	if cut && object["type"] == "thinking" {
+	if cut && (own || object["type"] == "thinking") {
 		object["cut"] = true
 	}
 	return node{object}
@@ -125,6 +133,9 @@ func (a *answer) fromMessage(message node, content []node, reason, explanation s
 		case "fallback":
 			a.model = part.at("to", "model").text()
 		}
+		if isOwnBlock(part) && part.at("cut").value == nil {
+			c.details = append(c.details, part.plain())
+		}
 	}
 	if reason == "refusal" {
 		c.refusal = explanation
@@ -133,6 +144,12 @@ func (a *answer) fromMessage(message node, content []node, reason, explanation s
 		c.finish = "error"
 	}
 	a.choices, a.partial = []choice{c}, message.value != nil
+}
+
+// isOwnBlock knows what Anthropic's own tools and the API itself did: it goes back.
+func isOwnBlock(block node) bool {
+	kind := block.at("type").text()
+	return slices.Contains([]string{"server_tool_use", "mcp_tool_use", "compaction", "fallback", "container_upload"}, kind) || strings.HasSuffix(kind, "_tool_result")
 }
 
 // finishAnthropic is the unified word for a stop_reason.

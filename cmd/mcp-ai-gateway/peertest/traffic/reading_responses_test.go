@@ -225,7 +225,14 @@ func joinThoughts(thoughts []string) string {
 	return strings.Join(different, "\n\n")
 }
 
-// thoughtsInOrder are the items of reasoning. Where they did not all come
+// ownItems tell what OpenAI's own tools did: they go back like thoughts.
+var ownItems = []string{
+	"web_search_call", "file_search_call", "code_interpreter_call", "computer_call", "computer_call_output", "mcp_call", "mcp_list_tools",
+	"mcp_approval_request", "tool_search_call", "tool_search_output", "compaction", "program", "program_call", "program_output",
+	"shell_call", "shell_call_output", "local_shell_call", "apply_patch_call", "apply_patch_call_output",
+}
+
+// thoughtsInOrder are the items of reasoning, and of OpenAI's own tools. Where they did not all come
 // first, then what was said, then the calls, a word for each of the others says
 // where it stood, but for the last.
 func thoughtsInOrder(items []*outputItem) (details []any) {
@@ -234,18 +241,24 @@ func thoughtsInOrder(items []*outputItem) (details []any) {
 	for _, o := range items {
 		item := o.node()
 		letter := map[string]string{"reasoning": "a", "message": "b", "function_call": "c", "custom_tool_call": "c"}[item.at("type").text()]
+		if slices.Contains(ownItems, item.at("type").text()) {
+			letter = "a"
+		}
 		if letter == "" || letter == "a" && o.whole.value == nil {
 			continue
 		}
 		mixed = mixed || letter < before
 		order, before = append(order, item), letter
 	}
-	if !slices.ContainsFunc(order, func(item node) bool { return item.at("type").text() == "reasoning" }) {
+	spoken := func(item node) bool {
+		return slices.Contains([]string{"message", "function_call", "custom_tool_call"}, item.at("type").text())
+	}
+	if !slices.ContainsFunc(order, func(item node) bool { return !spoken(item) }) {
 		return nil
 	}
 	for i, item := range order {
 		switch kind := item.at("type").text(); {
-		case kind == "reasoning":
+		case !spoken(item):
 			details = append(details, item.plain())
 		case !mixed || i == len(order)-1:
 		case kind == "message":
