@@ -40,6 +40,9 @@ func readArguments(raw []byte, names []string) (a *arguments, readable bool) {
 		raw = []byte(legible(string(raw)))
 	}
 	object := unquoted(json.Parse(json.Paired(raw)))
+	if object.Type == json.Null { // as some clients write that there are none
+		object = json.Parse([]byte("{}"))
+	}
 	if !object.IsObject() {
 		a.fault("arguments", given(object), "an object")
 		return a, false
