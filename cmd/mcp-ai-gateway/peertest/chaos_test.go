@@ -3,6 +3,7 @@ package peertest
 import (
 	"encoding/json"
 	"fmt"
+	"io"
 	"math/rand/v2"
 	"net/http"
 	"net/http/httptest"
@@ -56,6 +57,7 @@ func (c *chaotic) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprint(w, `{"choices":[{"message":`)
 		panic(http.ErrAbortHandler)
 	case "hang":
+		_, _ = io.Copy(io.Discard, r.Body) // else the server does not notice that the client is gone
 		select {
 		case <-r.Context().Done():
 		case <-time.After(deadline):
