@@ -54,7 +54,7 @@ var Ways = ways
 func plainEvents(body []byte) (events []string) {
 	text := strings.TrimPrefix(string(body), "\ufeff")
 	lines := strings.Split(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(text), "\n")
-	name, data := "", []string(nil)
+	name, data, bare := "", []string(nil), false
 	dispatch := func() {
 		if data != nil {
 			joined := strings.Join(data, "\n")
@@ -63,7 +63,7 @@ func plainEvents(body []byte) (events []string) {
 			}
 			events = append(events, name+"|"+joined)
 		}
-		name, data = "", nil
+		name, data, bare = "", nil, false
 	}
 	for _, line := range lines {
 		if line == "" {
@@ -79,6 +79,10 @@ func plainEvents(body []byte) (events []string) {
 			name = value
 		case "error":
 			name, data = "error", []string{value}
+		default: // JSON without a field's name takes what follows with it
+			if bare = bare || data == nil && strings.Trim(line[:1], "{[") == ""; bare {
+				data = append(data, line)
+			}
 		}
 	}
 	dispatch() // a last event without its blank line
@@ -91,6 +95,7 @@ func FuzzEventStream(f *testing.F) {
 	f.Add([]byte("event: x\r\ndata: a\ndata:b\r\r: c\nerror: d\n\n\ufeff"), []byte{3, 0, 1})
 	f.Add([]byte("\ufeff\r\n \tdata: a\r\ndata\r\rdata:  \xff\xfe\ndata"), []byte{1})
 	f.Add([]byte("data: a\n\nevent: y\n\ndata: b\r\n\r\nevent: z\nerror: c\ndata: d\n\n"), []byte{0, 0, 7})
+	f.Add([]byte("event: x\n[{\r\n\"error\": {}\r\ndata: a\n: c\n}]\n\n {\ndata: b\n{\n\n"), []byte{4, 0})
 	f.Add([]byte("\r\r\n\n:\ndata:\r\n\ndata :x\n\ndata: :\u2028\x00\n\n"), []byte{2, 5})
 	f.Fuzz(func(t *testing.T, body, cuts []byte) {
 		want := plainEvents(body)
