@@ -85,17 +85,21 @@ func TestGeminiCutArguments(t *testing.T) {
 }
 
 // TestGeminiWholeArguments: what is no stream is not cut, and neither is what a
-// filter ended; the caller gets arguments that can be read.
+// filter ended; the caller gets an object that can be read.
 func TestGeminiWholeArguments(t *testing.T) {
-	open := `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","partialArgs":[{"jsonPath":"$.a[0].b","stringValue":"x"}],"willContinue":true}}]}}]}`
-	for _, body := range []string{
-		open, "data: " + open + "\n\ndata: " + `{"promptFeedback":{"blockReason":"SAFETY"}}` + "\n\n",
+	open := func(path string) string {
+		return `{"candidates":[{"content":{"parts":[{"functionCall":{"name":"f","partialArgs":[{"jsonPath":"` + path + `","stringValue":"x"}],"willContinue":true}}]}}]}`
+	}
+	for body, want := range map[string]string{
+		open("$.a[0].b"): `{"a":[{"b":"x"}]}`,
+		open("$[0]"):     `{"[0]":"x"}`,
+		"data: " + open("$.a[0].b") + "\n\ndata: " + `{"promptFeedback":{"blockReason":"SAFETY"}}` + "\n\n": `{"a":[{"b":"x"}]}`,
 	} {
-		response, err := gemini{}.Decode(&Reply{Status: 200, Body: strings.NewReader(body)}, nil)
+		response, err := decodeGemini(t, body)
 		if err != nil {
 			t.Errorf("%s: %v", body, err)
 		}
-		if got := response.Choices[0].Message.ToolCalls[0].Function.Arguments; got != `{"a":[{"b":"x"}]}` {
+		if got := response.Choices[0].Message.ToolCalls[0].Function.Arguments; got != want {
 			t.Errorf("%s: the arguments are %s", body, got)
 		}
 	}
