@@ -18,6 +18,8 @@ type arguments struct {
 	fields map[string]json.Value // looked up, never walked
 	faults []string              // the first few
 	more   int                   // and how many others
+	// adjusted is what was adapted on the way.
+	adjusted []provider.Adjustment
 }
 
 // faultLimit is how many faults are told: a sentence has to stay one.
@@ -78,6 +80,14 @@ func (a *arguments) note(fault string) {
 		a.faults = append(a.faults, fault)
 	} else {
 		a.more++
+	}
+}
+
+// adapted notes once what was read as something else.
+func (a *arguments) adapted(parameter, action, reason string) {
+	adjustment := provider.Adjustment{Parameter: parameter, Action: action, Reason: reason}
+	if !slices.Contains(a.adjusted, adjustment) {
+		a.adjusted = append(a.adjusted, adjustment)
 	}
 }
 

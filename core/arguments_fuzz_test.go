@@ -29,6 +29,7 @@ func FuzzArguments(f *testing.F) {
 		`{"messages":[{"role":"user","content":"x"},{"role":"user","content":"y"}],"response_format":"json_object","user":"u","stop":["\n","a","b","c","d"]}`,
 		`{"messages":[{"role":"user","content":[{"type":"text","text":"x"},{"type":"image_url","image_url":{"url":"data:image/png;base64,AAAA"}}]},{"role":"assistant","content":null,"tool_calls":[{"id":"c","type":"function","function":{"name":"f","arguments":"{}"}}]},{"role":"tool","tool_call_id":"c","content":"r"}],"tools":[{"name":"f","parameters":{"type":"object"}}],"tool_choice":"required","parallel_tool_calls":false,"seed":1,"reasoning_effort":"high"}`,
 		`{"messages":[{"role":"system","content":"s"},{"role":"system","content":"t"},{"role":"user","content":"x"}],"model":"gpt-5.6","tools":[{"name":"f"}],"n":1,"logprobs":false,"top_logprobs":0}`,
+		`{"messages":"x","max_completion_tokens":1}`, `{"messages":[{"role":"user","content":"x"}],"max_completion_tokens":"5","top_k":1,"logit_bias":{"1":2},"verbosity":"low","user":"u","metadata":{"a":"b"},"store":true,"service_tier":"flex","prompt_cache_key":"k","cache_control":{"type":"ephemeral"},"modalities":["text"],"functions":[{"name":"f"}],"function_call":{"name":"f"}}`,
 		`{"messages":"[{\"role\":\"user\",\"content\":\"x\"}]","model":"gpt-5","stop":["a"],"temperature":0.5,"max_tokens":"7"}`,
 	} {
 		for who := range uint8(3) {
@@ -122,7 +123,7 @@ func checkRefusal(t *testing.T, raw []byte, result *core.Result) {
 	if len(text) > 10_000 || !utf8.ValidString(text) {
 		t.Fatalf("%q is refused with %d bytes", raw, len(text))
 	}
-	for _, name := range append([]string{"arguments", "messages", "message"}, asked...) {
+	for _, name := range slices.Concat([]string{"arguments", "messages", "message"}, asked, rare, unheld) {
 		if strings.Contains(text, name) {
 			return
 		}
@@ -136,8 +137,14 @@ var asked = []string{
 	"response_format", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs",
 }
 
+// rare are the arguments that the manifest does not name.
+var rare = []string{
+	"max_completion_tokens", "top_k", "logit_bias", "verbosity", "user", "metadata", "store", "service_tier", "prompt_cache_key",
+	"prompt_cache_options", "cache_control", "modalities", "audio", "prediction", "web_search_options", "moderation",
+}
+
 // unheld are arguments that are not looked for in what is sent.
-var unheld = []string{"extra_body", "dry_run", "repair"}
+var unheld = []string{"extra_body", "dry_run", "repair", "stream_options", "functions", "function_call"}
 
 // sentRequest is a request as a provider reads it that refuses what it does
 // not know.
@@ -165,6 +172,22 @@ type sentRequest struct {
 	Seed, N             *int64
 	Logprobs            *bool
 	TopLogprobs         *int64 `json:"top_logprobs"`
+
+	TopK               *int64             `json:"top_k"`
+	LogitBias          map[string]float64 `json:"logit_bias"`
+	Verbosity, User    string
+	Metadata           map[string]string
+	Store              *bool
+	ServiceTier        string         `json:"service_tier"`
+	PromptCacheKey     string         `json:"prompt_cache_key"`
+	PromptCacheOptions map[string]any `json:"prompt_cache_options"`
+	CacheControl       map[string]any `json:"cache_control"`
+	Modalities         []string
+	Audio, Prediction  map[string]any
+	WebSearchOptions   map[string]any `json:"web_search_options"`
+	Moderation         map[string]any
+
+	top map[string]stdjson.RawMessage
 }
 
 // sentTool is a tool of either form.
@@ -290,6 +313,7 @@ func strictRequest(t *testing.T, form string, body []byte) (sent sentRequest) {
 	if err := stdjson.Unmarshal(body, &top); err != nil {
 		t.Fatal(err)
 	}
+	sent.top = top
 	between := func(number *float64, lowest, highest float64) bool {
 		return number == nil || *number >= lowest && *number <= highest
 	}
@@ -339,7 +363,7 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 		}
 	}
 	for name := range given {
-		if !slices.Contains(asked, name) && !slices.Contains(unheld, name) {
+		if !slices.Contains(slices.Concat(asked, rare, unheld), name) {
 			t.Fatalf("%q was accepted of %s", name, raw)
 		}
 	}
@@ -369,10 +393,26 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 	}
 	number("temperature", sent.Temperature)
 	number("top_p", sent.TopP)
-	number("frequency_penalty", sent.FrequencyPenalty)
-	number("presence_penalty", sent.PresencePenalty)
+	for name, sent := range map[string]*float64{"frequency_penalty": sent.FrequencyPenalty, "presence_penalty": sent.PresencePenalty} {
+		if sent != nil || numberOf(given[name]) != 0 { // 0 is the same as none
+			number(name, sent)
+		}
+	}
 	if most, ok := given["max_tokens"]; ok && most != nil {
 		number("max_tokens", float(sent.MaxTokens), float(sent.MaxCompletionTokens))
+	}
+	if most, ok := given["max_completion_tokens"]; ok && most != nil {
+		number("max_completion_tokens", float(sent.MaxTokens), float(sent.MaxCompletionTokens))
+	}
+	for _, name := range rare[1:] {
+		value := unquoted(given[name])
+		nothing := value == nil || value == "" || name == "store" && !isTrue(value)
+		if name == "modalities" { // text is what comes anyway
+			nothing = !slices.ContainsFunc(texts(value), func(text string) bool { return text != "" && !strings.EqualFold(text, "text") })
+		}
+		if sent.top[name] == nil && !nothing && !listed(name) {
+			t.Fatalf("%s was not sent of %s, adjusted %v", name, raw, adjusted)
+		}
 	}
 	number("seed", float(sent.Seed))
 	if n := numberOf(given["n"]); n != 1 || sent.N != nil { // 1 is the same as none
@@ -393,7 +433,11 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 		t.Fatalf("the effort %q of %s was sent as %q, adjusted %v", effort, raw, reached, adjusted)
 	}
 	var tools, called []string
-	if list := unquoted(given["tools"]); list != nil {
+	list := unquoted(given["tools"])
+	if functions := unquoted(given["functions"]); functions != nil {
+		list = functions
+	}
+	if list != nil {
 		all, ok := list.([]any)
 		if !ok {
 			all = []any{list}
@@ -450,12 +494,12 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 
 	// Every text in its order, with its role.
 	var want, got [][2]string
-	list, ok := unquoted(given["messages"]).([]any)
+	turns, ok := unquoted(given["messages"]).([]any)
 	if !ok {
-		list = []any{unquoted(given["messages"])}
+		turns = []any{unquoted(given["messages"])}
 	}
 	named := false
-	for _, element := range list {
+	for _, element := range turns {
 		message, ok := unquoted(element).(map[string]any)
 		if !ok {
 			t.Fatalf("the message %v was accepted", element)
@@ -463,7 +507,7 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 		named = named || message["name"] != nil && message["name"] != ""
 		calls, _ := unquoted(message["tool_calls"]).([]any)
 		for _, text := range texts(message["content"]) {
-			if text != "" || len(calls) == 0 { // who calls need not say anything
+			if text != "" || len(calls) == 0 && message["role"] != "tool" { // who calls need not say anything, nor a result
 				want = append(want, [2]string{stringOf(message["role"]), text})
 			}
 		}
@@ -471,6 +515,9 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 			call, _ := call.(map[string]any)
 			function, _ := call["function"].(map[string]any)
 			arguments, _ := stdjson.Marshal(unquoted(function["arguments"]))
+			if said, ok := function["arguments"].(string); function["arguments"] == nil || ok && strings.TrimSpace(said) == "" {
+				arguments = []byte("{}")
+			}
 			want = append(want, [2]string{stringOf(message["role"]), "call " + stringOf(function["name"]) + " " + string(arguments)})
 		}
 	}
@@ -481,7 +528,9 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 	for _, message := range sent.Messages {
 		names = names || message.Name != ""
 		for i, text := range message.Content.texts {
-			got = append(got, [2]string{cmp.Or(message.Content.roles[i], message.Role), text})
+			if role := cmp.Or(message.Content.roles[i], message.Role); text != "" || role != "tool" {
+				got = append(got, [2]string{role, text})
+			}
 		}
 		for _, call := range message.ToolCalls {
 			got = append(got, [2]string{message.Role, "call " + call.Function.Name + " " + call.Function.Arguments})
@@ -501,7 +550,7 @@ func checkSent(t *testing.T, raw []byte, sent sentRequest, adjusted []provider.A
 				}
 			}
 		}
-		if !slices.Equal(want, got) && len(sent.System)+len(list) > 0 && !sameButDeveloper(want, got) {
+		if !slices.Equal(want, got) && len(sent.System)+len(turns) > 0 && !sameButDeveloper(want, got) {
 			t.Fatalf("%q was asked, %q sent, adjusted %v", want, got, adjusted)
 		}
 	}

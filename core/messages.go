@@ -2,6 +2,7 @@ package core
 
 import (
 	"cmp"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -14,6 +15,7 @@ import (
 var messageNames = []string{
 	"role", "content", "name", "tool_calls", "tool_call_id", "refusal",
 	"reasoning_content", "reasoning", "reasoning_details", "annotations", "images", "audio",
+	"function_call",
 }
 
 // messages reads the conversation.
@@ -32,16 +34,19 @@ func (a *arguments) messages() []provider.Message {
 			a.fault(path, given(element), `an object such as {"role": "user", "content": "Hello"}`)
 			continue
 		}
-		messages = append(messages, a.message(path, element))
+		messages = append(messages, a.message(path, len(messages), element))
+		if messages[len(messages)-1].Role == roleFunction {
+			a.functionResult(path, messages)
+		}
 	}
 	a.pairs(messages)
 	return messages
 }
 
-// message reads one turn of the conversation.
-func (a *arguments) message(path string, element json.Value) provider.Message {
+// message reads one turn of the conversation, which has a place in it.
+func (a *arguments) message(path string, at int, element json.Value) provider.Message {
 	var message provider.Message
-	var content json.Value
+	var content, called json.Value
 	a.each(path+".", element, messageNames, func(name string, value json.Value) {
 		field := path + "." + name
 		switch name {
@@ -63,12 +68,20 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 			}
 		case "tool_calls":
 			message.ToolCalls = a.toolCalls(field, value)
+		case "images":
+			for i, image := range elements(value) {
+				message.Images = append(message.Images, a.image(field+"["+strconv.Itoa(i)+"]", image))
+			}
+		case "audio":
+			message.Spoken = a.spoken(field, value)
+		case "function_call":
+			called = a.object(field, value)
 		case "content":
 			content = value
 		}
 	})
 	switch message.Role {
-	case provider.System, provider.Developer, provider.User, provider.Assistant, provider.RoleTool:
+	case provider.System, provider.Developer, provider.User, provider.Assistant, provider.RoleTool, roleFunction:
 	default:
 		a.fault(path+".role", given(element.Get("role")), "system, developer, user, assistant or tool")
 	}
@@ -78,13 +91,61 @@ func (a *arguments) message(path string, element json.Value) provider.Message {
 	if message.Role == provider.RoleTool && message.ToolCallID == "" {
 		a.fault(path+".tool_call_id", "nothing", "the id of the call that this is the result of")
 	}
-	// An assistant that calls tools, thinks or refuses need not say anything.
-	silent := len(message.ToolCalls) > 0 || len(message.Parts) > 0 || len(message.ReasoningDetails) > 0
+	// Some servers write an empty function_call into every message.
+	if called.Get("name").String() != "" || called.Get("arguments").String() != "" {
+		a.functionCall(path, at, called, &message)
+	}
+	made := len(message.Images) > 0 || message.Spoken != nil
+	if made && message.Role != provider.Assistant {
+		a.fault(path, "images or audio beside content, of role "+shorten(string(message.Role)), "parts of content such as "+partAllowed[len("a part such as "):])
+	}
+	// An assistant that calls tools, thinks, shows or refuses need not say anything.
+	silent := made || len(message.ToolCalls) > 0 || len(message.Parts) > 0 || len(message.ReasoningDetails) > 0
 	if !silent || !isEmpty(content) {
 		message.Parts = append(a.parts(path+".content", content), message.Parts...)
 	}
 	return message
 }
+
+// roleFunction is the role that results had until 2023.
+const roleFunction provider.Role = "function"
+
+// functionCall makes a tool call of function_call, the one call that a message
+// could have until 2023. An id is not known there: it is the place in the
+// conversation, which the same conversation always has.
+func (a *arguments) functionCall(path string, at int, called json.Value, message *provider.Message) {
+	switch {
+	case message.Role != provider.Assistant:
+		a.fault(path+".function_call", "a call in a message of role "+shorten(string(message.Role)), "a call in an assistant's message")
+		return
+	case len(message.ToolCalls) > 0:
+		a.fault(path+".function_call", "a call", "nothing beside tool_calls, its newer name")
+		return
+	}
+	message.ToolCalls = []provider.ToolCall{a.toolCall(path+".function_call", legacyID(at), called)}
+	a.adapted("messages[].function_call", "renamed", "it went as tool_calls, its newer name")
+}
+
+// functionResult makes the latest message, of the role function, the result of
+// the call in the message before.
+func (a *arguments) functionResult(path string, messages []provider.Message) {
+	at := len(messages) - 1
+	message := &messages[at]
+	message.Role = provider.RoleTool
+	a.adapted("messages[].role", "renamed", "function went as tool, its newer name")
+	if at > 0 && len(messages[at-1].ToolCalls) == 1 {
+		call := messages[at-1].ToolCalls[0]
+		if message.Name == call.Function.Name && call.ID == legacyID(at-1) {
+			message.Name, message.ToolCallID = "", call.ID
+		}
+	}
+	if message.ToolCallID == "" {
+		a.fault(path+".name", strconv.Quote(shorten(message.Name)), "the name of the function_call in the message before")
+	}
+}
+
+// legacyID is the id of a call that came without one.
+func legacyID(at int) string { return "call_" + strconv.Itoa(at) }
 
 // isEmpty knows the content of a message that says nothing.
 func isEmpty(content json.Value) bool {
@@ -112,32 +173,37 @@ func (a *arguments) toolCalls(path string, list json.Value) []provider.ToolCall 
 	var calls []provider.ToolCall
 	for i, element := range elements(unquoted(list)) {
 		path := path + "[" + strconv.Itoa(i) + "]"
-		function := element.Get("function")
-		call := provider.ToolCall{ID: element.Get("id").String(), Type: "function", Function: &provider.FunctionCall{}}
-		call.Function.Name = function.Get("name").String()
-		if call.ID == "" {
-			a.fault(path+".id", given(element.Get("id")), "the id that the call came with")
+		id := element.Get("id")
+		if id.String() == "" {
+			a.fault(path+".id", given(id), "the id that the call came with")
 		}
-		if call.Function.Name == "" {
-			a.fault(path+".function.name", given(function.Get("name")), "the name of the function")
-		}
-		// The text of an object, as the model wrote it; some clients send the object.
-		switch arguments := function.Get("arguments"); {
-		case arguments.IsObject():
-			call.Function.Arguments = arguments.Raw
-		case strings.TrimSpace(arguments.String()) == "":
-			call.Function.Arguments = "{}"
-		case arguments.Type == json.String && json.Valid([]byte(arguments.String())) && json.Parse([]byte(arguments.String())).IsObject():
-			call.Function.Arguments = arguments.String()
-		default:
-			a.fault(path+".function.arguments", given(arguments), "the text of a JSON object")
-		}
+		call := a.toolCall(path+".function", id.String(), element.Get("function"))
 		if extra := element.Get("extra_content"); extra.IsObject() {
 			call.ExtraContent = json.RawMessage(extra.Raw)
 		}
 		calls = append(calls, call)
 	}
 	return calls
+}
+
+// toolCall reads the call of a function.
+func (a *arguments) toolCall(path, id string, function json.Value) provider.ToolCall {
+	call := provider.ToolCall{ID: id, Type: "function", Function: &provider.FunctionCall{Name: function.Get("name").String()}}
+	if call.Function.Name == "" {
+		a.fault(path+".name", given(function.Get("name")), "the name of the function")
+	}
+	// The text of an object, as the model wrote it; some clients send the object.
+	switch arguments := function.Get("arguments"); {
+	case arguments.IsObject():
+		call.Function.Arguments = arguments.Raw
+	case strings.TrimSpace(arguments.String()) == "":
+		call.Function.Arguments = "{}"
+	case arguments.Type == json.String && json.Valid([]byte(arguments.String())) && json.Parse([]byte(arguments.String())).IsObject():
+		call.Function.Arguments = arguments.String()
+	default:
+		a.fault(path+".arguments", given(arguments), "the text of a JSON object")
+	}
+	return call
 }
 
 // pairs checks that every call has one result, and every result a call: all
@@ -243,6 +309,9 @@ func (a *arguments) part(path string, element json.Value) provider.Part {
 				part.Media = merged(part.Media, a.media(path+".url", value))
 			case "detail":
 				part.Media.Detail = a.string(path+".detail", value)
+				if !slices.Contains([]string{"", "low", "high", "auto", "original"}, part.Media.Detail) {
+					a.fault(path+".detail", given(value), "low, high, auto, original")
+				}
 			case "format":
 				part.Media.Type = a.string(path+".format", value)
 			}
@@ -278,6 +347,29 @@ func (a *arguments) part(path string, element json.Value) provider.Part {
 		}
 	}
 	return part
+}
+
+// image reads an image that an assistant's message brought.
+func (a *arguments) image(path string, element json.Value) provider.Part {
+	url := element.Get("image_url")
+	if url.IsObject() {
+		url = url.Get("url")
+	}
+	return provider.Part{Type: provider.ImagePart, Media: a.media(path+".image_url.url", url)}
+}
+
+// spoken reads the audio that an assistant's message brought. Some servers
+// write one of empty fields.
+func (a *arguments) spoken(path string, value json.Value) *provider.Spoken {
+	value = a.object(path, value)
+	spoken := &provider.Spoken{ID: value.Get("id").String(), Transcript: value.Get("transcript").String()}
+	if data := value.Get("data"); data.String() != "" {
+		spoken.Media = provider.Media{Data: a.base64(path+".data", data), Type: value.Get("mime_type").String()}
+	}
+	if *spoken == (provider.Spoken{}) {
+		return nil
+	}
+	return spoken
 }
 
 // partNames are the fields of all parts. Some clients send those of other types

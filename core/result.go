@@ -316,7 +316,9 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 		}
 		why += "; rephrase the messages, or choose another model"
 	case choice.NativeFinishReason == "pause_turn":
-		why = "the provider paused it; ask again, for less at once"
+		why = "the provider paused it; send it back as the last message to have it go on"
+	case wantsApproval(message):
+		why = "a tool on the provider's side wants an approval (mcp_approval_request); set its require_approval to never"
 	case state == "cut": // by nothing
 		return ""
 	case message.ReasoningContent != "" || len(message.ReasoningDetails) > 0:
@@ -325,6 +327,13 @@ func ending(choice provider.Choice, usage *provider.Usage) string {
 		why = "the model said nothing; ask again, or choose another model"
 	}
 	return "The answer is " + state + ": " + why + "."
+}
+
+// wantsApproval knows an answer that waits for leave to call an MCP server.
+func wantsApproval(message provider.AnswerMessage) bool {
+	return slices.ContainsFunc(message.ReasoningDetails, func(detail json.RawMessage) bool {
+		return json.Parse(detail).Get("type").String() == "mcp_approval_request"
+	})
 }
 
 // notAsked says what is wrong with an answer that has not the form asked for.

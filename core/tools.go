@@ -1,6 +1,7 @@
 package core
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -10,15 +11,15 @@ import (
 
 // tools reads the tools that the model may call: OpenAI's form, or the
 // function alone.
-func (a *arguments) tools() []provider.Tool {
-	list, ok := a.fields["tools"]
+func (a *arguments) tools(argument string) []provider.Tool {
+	list, ok := a.fields[argument]
 	if !ok {
 		return nil
 	}
 	var tools []provider.Tool
 	named := map[string]bool{}
 	for i, element := range elements(unquoted(list)) {
-		path := "tools[" + strconv.Itoa(i) + "]"
+		path := argument + "[" + strconv.Itoa(i) + "]"
 		element = unquoted(element)
 		tool := provider.Tool{}
 		a.each(path+".", a.object(path, element), []string{"type", "function", "name", "description", "parameters", "strict", "cache_control"}, func(name string, value json.Value) {
@@ -77,42 +78,75 @@ func isName(name string) bool {
 	})
 }
 
-// toolChoice reads tool_choice: a word, or the name of a function in OpenAI's
-// form. Without tools there is nothing to choose from.
-func (a *arguments) toolChoice(tools []provider.Tool) *provider.ToolChoice {
-	value, ok := a.fields["tool_choice"]
+// toolChoice reads tool_choice: a word, the name of a function, or the names of
+// those that are allowed, in either form of OpenAI's. Without tools there is
+// nothing to choose from.
+func (a *arguments) toolChoice(argument string, tools []provider.Tool) *provider.ToolChoice {
+	value, ok := a.fields[argument]
 	if !ok {
 		return nil
 	}
-	const allowed = `auto, none, required, or {"type": "function", "function": {"name": "..."}} with the name of a tool`
+	const allowed = `auto, none, required, {"type": "function", "function": {"name": "..."}} with the name of a tool, or {"type": "allowed_tools", "allowed_tools": {"mode": "auto" or "required", "tools": [...]}}`
 	value = unquoted(value)
 	choice := &provider.ToolChoice{Mode: strings.ToLower(value.String())}
-	if choice.Mode == "any" { // Anthropic's and Mistral's word
-		choice.Mode = "required"
-	}
 	if value.IsObject() {
 		choice.Mode = value.Get("type").String()
 		if choice.Name = value.Get("function.name").String(); choice.Name == "" {
 			choice.Name = value.Get("name").String()
 		}
+		if !value.Get("type").Exists() && choice.Name != "" {
+			choice.Mode = "function" // the form of function_call
+		}
 	}
-	known := choice.Mode == "auto" || choice.Mode == "none" || choice.Mode == "required"
-	for _, tool := range tools {
-		known = known || choice.Mode == "function" && choice.Name == tool.Name
+	known := true
+	if choice.Mode == "allowed_tools" {
+		among := value
+		if inner := value.Get("allowed_tools"); inner.IsObject() {
+			among = inner
+		}
+		choice.Mode = among.Get("mode").String()
+		for _, tool := range elements(among.Get("tools")) {
+			name := tool.Get("function.name").String()
+			if name == "" {
+				name = tool.Get("name").String()
+			}
+			known = known && isTool(tools, name)
+			choice.Allowed = append(choice.Allowed, name)
+		}
+		known = known && len(choice.Allowed) > 0 && choice.Mode != "none"
+	}
+	switch choice.Mode {
+	case "any": // Anthropic's and Mistral's word
+		choice.Mode = "required"
+	case "auto", "none", "required":
+	case "function":
+		known = isTool(tools, choice.Name)
+	default:
+		known = false
 	}
 	if !known || choice.Mode != "function" && choice.Name != "" {
-		a.fault("tool_choice", given(value), allowed)
+		a.fault(argument, given(value), allowed)
 		return nil
 	}
 	if len(tools) == 0 {
-		a.fault("tool_choice", given(value), "nothing, since there are no tools")
+		if choice.Mode == "required" {
+			a.fault(argument, given(value), "auto or none, since there are no tools")
+		} else {
+			a.adapted(argument, "dropped", "there are no tools")
+		}
 		return nil
 	}
 	return choice
 }
 
+// isTool reports whether a tool has the name.
+func isTool(tools []provider.Tool, name string) bool {
+	return slices.ContainsFunc(tools, func(tool provider.Tool) bool { return tool.Name == name })
+}
+
 // extra reads extra_body, which may not name what the gateway knows: such a
-// field would go past all checks.
+// field would go past all checks. Its tools are the provider's own, which go
+// behind the functions of the argument.
 func (a *arguments) extra() json.RawMessage {
 	value, ok := a.fields["extra_body"]
 	if !ok {
@@ -120,12 +154,14 @@ func (a *arguments) extra() json.RawMessage {
 	}
 	value = a.object("extra_body", value)
 	empty := true
-	value.ForEach(func(key, _ json.Value) bool {
+	value.ForEach(func(key, member json.Value) bool {
 		empty = false
-		for _, name := range chatNames {
-			if key.String() == name {
-				a.fault("extra_body."+name, "an argument of chat_completion", "fields of the provider's that are none")
-			}
+		name := key.String()
+		switch {
+		case name == "tools":
+			a.ownTools(member)
+		case slices.Contains(chatNames, name):
+			a.fault("extra_body."+name, "an argument of chat_completion", "fields of the provider's that are none")
 		}
 		return true
 	})
@@ -133,4 +169,23 @@ func (a *arguments) extra() json.RawMessage {
 		return nil
 	}
 	return json.Compact([]byte(value.Raw))
+}
+
+// ownTools checks that tools of extra_body are none that the argument tools
+// has: functions, in the words of any form.
+func (a *arguments) ownTools(list json.Value) {
+	if !list.IsArray() {
+		a.fault("extra_body.tools", given(list), "a list of the provider's own tools")
+		return
+	}
+	for i, tool := range list.Array() {
+		path := "extra_body.tools[" + strconv.Itoa(i) + "]"
+		const allowed = "tools of the provider's own, such as web search; functions belong in the argument tools"
+		switch {
+		case !tool.IsObject():
+			a.fault(path, given(tool), allowed)
+		case tool.Get("type").String() == "function", tool.Get("function").Exists(), tool.Get("functionDeclarations").Exists(), tool.Get("input_schema").Exists():
+			a.fault(path, "a function", allowed)
+		}
+	}
 }

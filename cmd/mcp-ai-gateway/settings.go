@@ -172,13 +172,15 @@ func (s *settings) row() provider.Row {
 	known, official := provider.RowAt(row.Form, address.Host)
 	switch {
 	case official:
-		row.Name, row.Traits = known.Name, known.Traits
+		row.Name = known.Name
+		row.TakeAfter(known)
 		if row.Credential.Name != "" && known.Credential.Name != "" {
 			row.Credential.Header, row.Credential.Prefix = known.Credential.Header, known.Credential.Prefix
 		}
 	case slices.Contains([]string{"openai", "openai-responses", "anthropic", "gemini"}, row.Name):
 		// These are forms as well: it is somebody else who speaks them.
-		row.Name, row.Traits = address.Host, nil
+		row.Name = address.Host
+		row.TakeAfter(provider.Row{})
 	}
 	if row.Name == azure {
 		row.Header = nil // OpenAI's organizations are none of Azure's

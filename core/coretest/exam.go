@@ -120,7 +120,8 @@ type Exception struct {
 var Exceptions = []Exception{
 	{"image", []string{"deepseek"}, Refused, "DeepSeek takes text only (recorded: \"unknown variant `image_url`, expected `text`\")."},
 	{"file", []string{"deepseek"}, Refused, "DeepSeek takes text only."},
-	{"schema", []string{"deepseek"}, Refused, "DeepSeek refuses `json_schema`; `json_object` it takes."},
+	{"file", []string{"groq"}, Refused, "Groq takes text and images only."},
+	{"schema", []string{"deepseek"}, NotOffered, "DeepSeek refuses `json_schema`: `json_object` is asked for, a system message describes the schema, and the adjustments say so."},
 	{
 		"reasoning round trip",
 		[]string{"groq", "mistral", "xai", "together", "fireworks", "perplexity", "alibaba", "huggingface", "cohere", "github", "lmstudio", "llamacpp", "another server"},

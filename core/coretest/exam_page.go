@@ -117,7 +117,18 @@ var traitWords = map[provider.Trait]string{
 	provider.ShortCallIDs:         "ids of calls are made to 9 letters and digits",
 	provider.NoStreamOptions:      "no `stream_options`",
 	provider.TextOnly:             "text only: other parts are refused",
-	provider.NoSchema:             "`json_schema` is refused",
+	provider.ImagesOnly:           "text and images only: other parts are refused",
+	provider.JSONWord:             "where `json_object` is asked for and no message says JSON, a system message does",
+	provider.NoJSONObject:         "`json_object` is refused",
+	provider.NoSchema:             "a `json_schema` goes as `json_object`, described by a system message",
+	provider.ThinkingType:         "`reasoning_effort` is `thinking.type`",
+	provider.EnableThinking:       "`reasoning_effort` is `enable_thinking`",
+	provider.GreedyTopP:           "no `top_p` beside temperature 0",
+	provider.PositivePenalty:      "`frequency_penalty` is above 0",
+	provider.Alternating:          "neighbours of one role go as one message",
+	provider.NoToolChoice:         "`tool_choice` none leaves the tools out; one that forces a call is refused",
+	provider.RequireParameters:    "a schema or `logprobs` set `provider.require_parameters`",
+	provider.ImagesBack:           "images that the model made go back",
 	provider.NoNames:              "`name` of messages is left out",
 	provider.NoLogprobs:           "`logprobs` is refused",
 	provider.OneChoice:            "`n` above 1 is refused",
@@ -128,7 +139,7 @@ var traitWords = map[provider.Trait]string{
 	provider.DataURLs:             "images by value only",
 	provider.ToolImages:           "tools may answer with images",
 	provider.ReasoningObject:      "`reasoning_effort` is `reasoning.effort`",
-	provider.ThinkingSwitch:       "thinks unless `reasoning_effort` is none; a forced call switches thinking off",
+	provider.ThinkingSwitch:       "thinks unless `reasoning_effort` is none, and passes sampling over; a forced call switches thinking off",
 	provider.ReasoningBack:        "`reasoning_content` goes back",
 	provider.ReasoningFieldBack:   "reasoning goes back as `reasoning`",
 	provider.ReasoningDetailsBack: "`reasoning_details` go back",
@@ -159,6 +170,15 @@ func ProviderTable() string {
 			if trait == provider.OpenAIModels && row.Form == "openai-chat" {
 				special = append(special, "what only the other API can do (tools of newer models, files by address) goes to `/responses`")
 			}
+		}
+		if row.Hottest > 0 {
+			special = append(special, fmt.Sprintf("`temperature` ends at %g", row.Hottest))
+		}
+		if slices.ContainsFunc(row.Models, func(model provider.ModelRow) bool { return len(model.Efforts) > 0 }) {
+			special = append(special, "`reasoning_effort` is made one that the model knows")
+		}
+		if len(row.Lacks) > 0 {
+			special = append(special, "has no `"+strings.Join(row.Lacks, "`, `")+"`")
 		}
 		address := "your own: `API_ENDPOINT=https://RESOURCE.openai.azure.com`, or one with `/openai/deployments/NAME`"
 		if row.Endpoint != "" {

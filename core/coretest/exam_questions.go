@@ -298,6 +298,16 @@ func (s *sitting) schema() (Verdict, error) {
 	if err != nil {
 		return "", err
 	}
+	if slices.Contains(s.examinee.Row.Traits, provider.NoSchema) {
+		described := slices.ContainsFunc(o.lines, func(line string) bool {
+			return strings.HasPrefix(line, "system text ") && strings.HasSuffix(line, weather)
+		})
+		adjusted := o.result.Get("structuredContent.gateway.adjusted").Raw
+		if !described || !strings.Contains(adjusted, `{"parameter":"response_format","action":"renamed"`) {
+			return "", fmt.Errorf("the schema was not described, or nobody was told: %q, %s", o.lines, adjusted)
+		}
+		return NotOffered, o.answered(`{"city":"Paris"}`, "stop")
+	}
 	if got := o.line("schema "); got != weather {
 		return "", fmt.Errorf("the schema is %q", got)
 	}

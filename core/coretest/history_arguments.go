@@ -14,7 +14,7 @@ func Arguments(b *Bytes) []byte {
 		at += 1 + b.Number(3) // hardly a name twice
 		name := argumentNames[at%len(argumentNames)]
 		if b.Number(32) == 31 {
-			name = Pick(b, []string{"user", "metadata", "Model", "messages"})
+			name = Pick(b, []string{"Model", "messages"})
 		}
 		to = append(append(append(to, `,"`...), name...), `":`...)
 		switch odd := b.Number(32) == 31; {
@@ -36,6 +36,8 @@ func Arguments(b *Bytes) []byte {
 var argumentNames = []string{
 	"model", "temperature", "max_tokens", "stream", "top_p", "frequency_penalty", "presence_penalty", "stop",
 	"response_format", "repair", "reasoning_effort", "tools", "tool_choice", "parallel_tool_calls", "seed", "n", "logprobs", "top_logprobs",
+	"max_completion_tokens", "top_k", "logit_bias", "verbosity", "user", "metadata", "store", "service_tier", "prompt_cache_key",
+	"cache_control", "modalities", "prediction", "stream_options", "functions", "function_call",
 }
 
 // argumentValues are values of arguments that are no numbers.
@@ -47,8 +49,22 @@ var argumentValues = map[string][]string{
 		`{"type":"json_schema","json_schema":{"schema":{"type":"object","required":["a"]}}}`, `"text"`, `"json_object"`, `{"type":"json_object"}`, `{"type":"json_schema","json_schema":{"name":"n","description":"d","schema":{"type":"object","properties":{"a":{"type":"object"}}}}}`,
 		`"{\"type\":\"text\"}"`, `{"type":"json_schema","json_schema":"{\"schema\":{}}"}`, `{"type":"text","a":1}`, "null",
 	},
-	"max_tokens":       {"1", "1e3", `"7"`, "100000000", "9007199254740991", "null", "4096.0"},
-	"reasoning_effort": {`"none"`, `"minimal"`, `"low"`, `"high"`, `"max"`, `"much"`, "null"},
+	"logit_bias":            {`{"1":-100}`, `{}`, `{"1":"2"}`, "null"},
+	"verbosity":             {`"low"`, `"HIGH"`, `"much"`, "null"},
+	"user":                  {`"u"`, `""`, "1"},
+	"metadata":              {`{"a":"b"}`, `"{\"a\":\"b\"}"`, `{"a":1}`},
+	"service_tier":          {`"auto"`, `"default"`, `"flex"`, `"of its own"`},
+	"prompt_cache_key":      {`"k"`, "null"},
+	"cache_control":         {`{"type":"ephemeral","ttl":"1h"}`, `{}`},
+	"modalities":            {`["text"]`, `["text","audio"]`, `"Image"`, `[]`},
+	"prediction":            {`{"type":"content","content":"x"}`, "null"},
+	"stream_options":        {`{"include_usage":true}`, `{"x":1}`},
+	"functions":             {`[{"name":"f"}]`, "null"},
+	"function_call":         {`"auto"`, `{"name":"f"}`, `{"name":"g"}`},
+	"store":                 {"true", `"true"`, "false"},
+	"max_completion_tokens": {"1", "4096", `"7"`, "null"},
+	"max_tokens":            {"1", "1e3", `"7"`, "100000000", "9007199254740991", "null", "4096.0"},
+	"reasoning_effort":      {`"none"`, `"minimal"`, `"low"`, `"high"`, `"max"`, `"much"`, "null"},
 	"tools": {
 		`[{"type":"function","function":{"name":"f","description":"d","parameters":{"type":"object","properties":{"z":{},"a":{"type":"string"}}}}}]`,
 		`[{"name":"f"}]`, `"[{\"name\":\"f\",\"strict\":true,\"parameters\":{\"type\":\"object\"}}]"`, `[{"name":"f"},{"name":"g"}]`, `[{"name":"f"},{"name":"f"}]`, `[]`, "null",
@@ -151,6 +167,7 @@ var (
 	}
 	// turns are fields of an assistant's message that calls a tool.
 	turns = []string{
+		`"tool_calls":[{"id":"c.1","type":"custom","custom":{"name":"f","input":"x"}}]`,
 		`"tool_calls":[{"id":"c.1","type":"function","function":{"name":"f","arguments":"{\"a\" : 1}"}}]`,
 		`"tool_calls":[{"id":"c.1","function":{"name":"f","arguments":""},"extra_content":{"google":{"thought_signature":"s"}}}],"reasoning_content":"t"`,
 		`"tool_calls":[{"id":"c.1","function":{"name":"f","arguments":"{}"}}],"reasoning_details":[{"type":"gemini.part","content":1,"calls":0,"value":{"executableCode":{"code":"1"}}},{"type":"gemini.thought_signature","part":"text","content":0,"length":9,"signature":"s"},{"type":"reasoning","summary":[],"encrypted_content":"s"},{"type":"thinking","thinking":"t","signature":"s"}]`,

@@ -24,9 +24,17 @@ type anthropicRequest struct {
 	Thinking      *anthropicThinking   `json:"thinking,omitempty"`
 	Temperature   *float64             `json:"temperature,omitempty"`
 	TopP          *float64             `json:"top_p,omitempty"`
+	TopK          *int64               `json:"top_k,omitempty"`
 	StopSequences []string             `json:"stop_sequences,omitempty"`
 	OutputConfig  *anthropicOutput     `json:"output_config,omitempty"`
+	Metadata      *anthropicMetadata   `json:"metadata,omitempty"`
+	ServiceTier   string               `json:"service_tier,omitempty"` // auto or standard_only
+	CacheControl  json.RawMessage      `json:"cache_control,omitempty"`
 	Stream        bool                 `json:"stream,omitempty"`
+}
+
+type anthropicMetadata struct {
+	UserID string `json:"user_id"`
 }
 
 type anthropicTurn struct {
@@ -101,13 +109,19 @@ const (
 
 func (anthropic) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
 	e := anthropicEncoding{model: claudeOf(request.Model), ids: newCallIDs()}
-	e.wire.Model, e.wire.Stream = request.Model, request.Stream
+	e.wire.Model, e.wire.Stream, e.wire.CacheControl = request.Model, request.Stream, request.CacheControl
+	request, fault := row.fit("Anthropic", anthropicLacks, request, &e.adjusted)
+	if fault != nil {
+		return HTTPRequest{}, nil, fault
+	}
+	request = request.allowedTools(&e.adjusted)
 	for _, write := range []func(*Request) *Error{e.refusals, e.conversation, e.tools, e.format} {
 		if fault := write(request); fault != nil {
 			return HTTPRequest{}, nil, fault
 		}
 	}
 	e.thinking(request)
+	e.account(request)
 	e.length(request)
 	e.sampling(request)
 	for _, stop := range request.Stop {
@@ -157,6 +171,29 @@ func (e *anthropicEncoding) refusals(request *Request) *Error {
 	return nil
 }
 
+// anthropicLacks are the parameters that this form does not have.
+var anthropicLacks = []string{
+	"logit_bias", "frequency_penalty", "presence_penalty", "verbosity", "metadata", "store", "prompt_cache_key",
+	"prompt_cache_options", "modalities", "audio", "prediction", "web_search_options", "moderation",
+}
+
+// account writes who asks, and how soon the answer shall come.
+func (e *anthropicEncoding) account(request *Request) {
+	if request.User != "" {
+		e.wire.Metadata = &anthropicMetadata{request.User}
+		e.adjusted.note("user", "renamed", "Anthropic calls it metadata.user_id")
+	}
+	switch tier := request.ServiceTier; tier {
+	case "", "auto", "standard_only":
+		e.wire.ServiceTier = tier
+	case "default":
+		e.wire.ServiceTier = "standard_only"
+		e.adjusted.note("service_tier", "renamed", "Anthropic calls default standard_only")
+	default:
+		e.adjusted.note("service_tier", "dropped", "Anthropic knows auto and default, not "+tier)
+	}
+}
+
 // betas is the row with the betas that this request needs beside its own.
 func (e *anthropicEncoding) betas(row *Row) *Row {
 	if len(e.beta) == 0 {
@@ -186,7 +223,8 @@ func (e *anthropicEncoding) length(request *Request) {
 	if e.wire.Thinking != nil {
 		budget = e.wire.Thinking.BudgetTokens
 	}
-	if request.MaxTokens == nil {
+	most, name := request.most(&e.adjusted)
+	if most == nil {
 		e.wire.MaxTokens = e.model.longest
 		if !request.Stream {
 			e.wire.MaxTokens = min(e.wire.MaxTokens, anthropicPlainLimit)
@@ -195,11 +233,14 @@ func (e *anthropicEncoding) length(request *Request) {
 			e.wire.MaxTokens = min(max(e.wire.MaxTokens, budget+anthropicAnswerRoom), limit)
 		}
 	} else {
-		e.wire.MaxTokens = *request.MaxTokens
+		e.wire.MaxTokens = *most
+		if name != "max_tokens" {
+			e.adjusted.note(name, "renamed", "Anthropic calls it max_tokens")
+		}
 		if e.wire.MaxTokens > limit {
-			e.adjusted.note("max_tokens", "clamped", e.wire.Model+" writes at most "+decimal(limit)+" tokens")
+			e.adjusted.note(name, "clamped", e.wire.Model+" writes at most "+decimal(limit)+" tokens")
 		} else if budget > 0 {
-			e.adjusted.note("max_tokens", "added", "Anthropic counts thoughts as well: it was raised by their budget of "+decimal(budget)+" tokens, up to the model's limit")
+			e.adjusted.note(name, "added", "Anthropic counts thoughts as well: it was raised by their budget of "+decimal(budget)+" tokens, up to the model's limit")
 		}
 		e.wire.MaxTokens = min(e.wire.MaxTokens+budget, limit)
 	}
@@ -216,9 +257,9 @@ const anthropicAnswerRoom = 4096
 // within ten minutes (3600 s × max_tokens / 128,000 ≤ 600 s).
 const anthropicPlainLimit = 21_333
 
-// sampling writes what the model takes of temperature, top_p and penalties.
+// sampling writes what the model takes of temperature, top_p and top_k.
 func (e *anthropicEncoding) sampling(request *Request) {
-	e.wire.Temperature, e.wire.TopP = request.Temperature, request.TopP
+	e.wire.Temperature, e.wire.TopP, e.wire.TopK = request.Temperature, request.TopP, request.TopK
 	if e.model.fixed {
 		const reason = " takes no sampling parameters"
 		if e.wire.Temperature != nil {
@@ -227,12 +268,19 @@ func (e *anthropicEncoding) sampling(request *Request) {
 		if e.wire.TopP != nil {
 			e.adjusted.note("top_p", "dropped", e.wire.Model+reason)
 		}
-		e.wire.Temperature, e.wire.TopP = nil, nil
+		if e.wire.TopK != nil {
+			e.adjusted.note("top_k", "dropped", e.wire.Model+reason)
+		}
+		e.wire.Temperature, e.wire.TopP, e.wire.TopK = nil, nil, nil
 	}
 	if thinking := e.wire.Thinking; thinking != nil && (thinking.Type == "enabled" || thinking.Type == "adaptive") {
 		if e.wire.Temperature != nil && *e.wire.Temperature != 1 {
 			e.wire.Temperature = nil
 			e.adjusted.note("temperature", "dropped", "Anthropic takes only 1 where the model thinks")
+		}
+		if e.wire.TopK != nil {
+			e.wire.TopK = nil
+			e.adjusted.note("top_k", "dropped", "Anthropic takes none where the model thinks")
 		}
 		if lowest := 0.95; e.wire.TopP != nil && *e.wire.TopP < lowest {
 			e.wire.TopP = &lowest
@@ -249,12 +297,6 @@ func (e *anthropicEncoding) sampling(request *Request) {
 		e.wire.TopP = nil
 		e.adjusted.note("top_p", "dropped", e.wire.Model+" takes temperature or top_p, not both")
 	}
-	if request.FrequencyPenalty != nil {
-		e.adjusted.note("frequency_penalty", "dropped", "Anthropic has none")
-	}
-	if request.PresencePenalty != nil {
-		e.adjusted.note("presence_penalty", "dropped", "Anthropic has none")
-	}
 }
 
 // format writes response_format.
@@ -264,7 +306,7 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	case format == nil || format.Type == "text":
 		return nil
 	case format.Type == "json_object":
-		e.wire.System = append(e.wire.System, &anthropicContent{Type: "text", Text: anthropicJSONSentence})
+		e.wire.System = append(e.wire.System, &anthropicContent{Type: "text", Text: jsonSentence})
 		e.adjusted.note("response_format", "renamed", "Anthropic has no json_object: a sentence of the system prompt asks for JSON")
 		return nil
 	case !e.model.schemas:
@@ -284,6 +326,12 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	if asked.Get("strict").Type == json.False {
 		e.adjusted.note("response_format.json_schema.strict", "dropped", "Anthropic always keeps to the schema")
 	}
+	if schema := asked.Get("schema"); circular(schema, schema, nil, map[string]bool{}, false, 0) {
+		return &Error{
+			Kind: InvalidRequest, Message: "response_format.json_schema.schema: got a schema that refers to itself, allowed: $ref without a circle, since Anthropic takes no other",
+			Next: "Write the levels out, or choose another provider.",
+		}
+	}
 	rewriting := anthropicSchema{}
 	written := rewriting.append(nil, json.Parse(json.Compact([]byte(asked.Get("schema").Raw))), true, 0)
 	if rewriting.moved {
@@ -295,9 +343,6 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	e.wire.OutputConfig = &anthropicOutput{Format: &anthropicFormat{"json_schema", written}}
 	return nil
 }
-
-// anthropicJSONSentence stands for json_object, which this form does not have.
-const anthropicJSONSentence = "Respond with a single JSON object and nothing else: no words around it, no code fence."
 
 // Decode.
 

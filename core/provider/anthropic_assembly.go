@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -25,7 +26,7 @@ type anthropicAssembly struct {
 type anthropicBlock struct {
 	index     int64
 	kind      string
-	start     json.RawMessage // a thought as it began
+	start     json.RawMessage // as it began, of a thought and of what Anthropic's own tools did
 	text      []byte          // of a text, of a thought; the arguments of a call
 	signature []byte
 	id, name  string
@@ -150,6 +151,9 @@ func (a *anthropicAssembly) begin(index int64, content json.Value) *anthropicBlo
 			a.model = model
 		}
 	}
+	if isAnthropicOwn(content) {
+		block.kind, block.start = anthropicOwn, json.Compact([]byte(content.Raw))
+	}
 	return block
 }
 
@@ -205,8 +209,10 @@ func (a *anthropicAssembly) extend(index int64, delta json.Value) {
 		block.text = append(block.text, text(delta.Get("thinking"))...)
 	case kind == "signature_delta" && block.kind == "thinking":
 		block.signature = append(block.signature, text(delta.Get("signature"))...)
-	case kind == "input_json_delta" && block.kind == "tool_use":
+	case kind == "input_json_delta" && (block.kind == "tool_use" || block.kind == anthropicOwn):
 		block.text = append(block.text, text(delta.Get("partial_json"))...)
+	case kind == "compaction_delta" && block.kind == anthropicOwn:
+		block.text = append(block.text, text(delta.Get("content"))...)
 	}
 }
 
@@ -256,6 +262,10 @@ func (a *anthropicAssembly) result() *Response {
 			}
 		case "redacted_thinking":
 			message.ReasoningDetails = append(message.ReasoningDetails, block.start)
+		case anthropicOwn:
+			if block.ended || finished { // what is half goes nowhere
+				message.ReasoningDetails = append(message.ReasoningDetails, block.own())
+			}
 		case "tool_use":
 			message.ToolCalls = append(message.ToolCalls, ToolCall{
 				ID: block.id, Type: "function", Function: &FunctionCall{Name: block.name, Arguments: block.arguments(finished)},
@@ -283,33 +293,82 @@ func (a *anthropicAssembly) result() *Response {
 // thought returns a thinking block in the provider's form, since it must go
 // back as it came: the block as it began, with what the deltas brought.
 func (b *anthropicBlock) thought() json.RawMessage {
-	thinking, err := json.Marshal(string(b.text))
-	if err != nil {
-		return b.start
+	brought := []anthropicField{{"thinking", quoted(b.text)}}
+	if len(b.signature) > 0 || json.Parse(b.start).Get("signature").Exists() {
+		brought = append(brought, anthropicField{"signature", quoted(b.signature)})
 	}
-	signature, err := json.Marshal(string(b.signature))
-	if err != nil {
-		return b.start
+	return b.with(brought...)
+}
+
+// anthropicOwn is the kind of blocks that tell what Anthropic's own tools were
+// asked and answered, or what the API did with the conversation. Nobody reads
+// them here, and they go back as they came.
+const anthropicOwn = "own"
+
+// isAnthropicOwn knows such a block by its type: server_tool_use, mcp_tool_use,
+// web_search_tool_result and other results, compaction, fallback.
+// https://platform.claude.com/docs/en/agents-and-tools/tool-use/server-tools
+func isAnthropicOwn(block json.Value) bool {
+	switch kind := text(block.Get("type")); kind {
+	case "server_tool_use", "mcp_tool_use", "fallback", "container_upload":
+		return true
+	case "compaction": // OpenAI's holds encrypted_content
+		return !block.Get("encrypted_content").Exists()
+	default:
+		return strings.HasSuffix(kind, "_tool_result")
 	}
+}
+
+// own returns such a block whole.
+func (b *anthropicBlock) own() json.RawMessage {
+	switch {
+	case len(b.text) == 0:
+		return b.start
+	case json.Parse(b.start).Get("type").String() == "compaction":
+		return b.with(anthropicField{"content", quoted(b.text)})
+	case json.Valid(b.text):
+		return b.with(anthropicField{"input", json.Compact(b.text)})
+	}
+	return b.start
+}
+
+// anthropicField is a member of a block that deltas brought.
+type anthropicField struct {
+	name  string
+	value []byte // JSON
+}
+
+// quoted is a text as JSON.
+func quoted(text []byte) []byte {
+	value, err := json.Marshal(string(text))
+	if err != nil {
+		return []byte(`""`) // a string is always JSON
+	}
+	return value
+}
+
+// with is the block as it began, with other values of some members, or with these
+// members at its end.
+func (b *anthropicBlock) with(brought ...anthropicField) json.RawMessage {
 	out := []byte{'{'}
-	signed := false
-	json.Parse(b.start).ForEach(func(key, value json.Value) bool {
+	member := func(key string, value []byte) {
 		if len(out) > 1 {
 			out = append(out, ',')
 		}
-		out = append(append(out, key.Raw...), ':')
-		switch key.String() {
-		case "thinking":
-			out = append(out, thinking...)
-		case "signature":
-			out, signed = append(out, signature...), true
-		default:
-			out = append(out, value.Raw...)
+		out = append(append(append(out, key...), ':'), value...)
+	}
+	json.Parse(b.start).ForEach(func(key, value json.Value) bool {
+		at := slices.IndexFunc(brought, func(field anthropicField) bool { return field.name == key.String() })
+		if at < 0 {
+			member(key.Raw, []byte(value.Raw))
+			return true
 		}
+		member(key.Raw, brought[at].value)
+		brought = slices.Delete(brought, at, at+1)
 		return true
 	})
-	if !signed && len(b.signature) > 0 {
-		out = append(append(out, `,"signature":`...), signature...)
+	for _, field := range brought {
+		member(`"`+field.name+`"`, field.value)
 	}
 	return append(out, '}')
 }

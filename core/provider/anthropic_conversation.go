@@ -83,6 +83,7 @@ func (e *anthropicEncoding) conversation(request *Request) *Error {
 // blocks writes one message: thoughts, content, calls, in the order that the
 // API wants; of a tool's message one block that holds the others.
 func (e *anthropicEncoding) blocks(path string, message Message) (blocks []any, fault *Error) {
+	message.Parts = e.adjusted.silenced(message, "Anthropic")
 	contents, fault := e.contents(path, message)
 	if fault != nil {
 		return nil, fault
@@ -97,11 +98,19 @@ func (e *anthropicEncoding) blocks(path string, message Message) (blocks []any, 
 		}
 		return []any{result}, nil
 	}
-	for _, thought := range e.thoughts(message) {
+	own := e.thoughts(message)
+	paused := len(own) // where the last call of an own tool stands that has no result
+	if paused > 0 && strings.HasSuffix(text(json.Parse(own[paused-1]).Get("type")), "_tool_use") {
+		paused--
+	}
+	for _, thought := range own[:paused] {
 		blocks = append(blocks, thought)
 	}
 	for _, content := range contents {
 		blocks = append(blocks, content)
+	}
+	for _, call := range own[paused:] { // the API goes on from there
+		blocks = append(blocks, call)
 	}
 	for i, call := range message.ToolCalls {
 		if call.Function == nil {
@@ -144,15 +153,16 @@ func (e *anthropicEncoding) refused(field, got, allowed string) *Error {
 }
 
 // thoughts are what an assistant's message thought, as Anthropic gave and
-// signed it: it has to come back unchanged, in front of the turn, and what
-// others thought is refused.
+// signed it, and what its own tools did: it has to come back unchanged and in its
+// order, in front of the turn, and what others thought is refused. Where in the
+// text it stood nobody minds.
 func (e *anthropicEncoding) thoughts(message Message) (own []json.RawMessage) {
 	for _, detail := range message.ReasoningDetails {
 		thought := json.Parse(detail)
 		_, _, claude := claudeVersion(e.wire.Model)
 		signed := text(thought.Get("signature")) != "" || !claude
 		switch kind := text(thought.Get("type")); {
-		case kind == "thinking" && signed, kind == "redacted_thinking":
+		case kind == "thinking" && signed, kind == "redacted_thinking", isAnthropicOwn(thought):
 			own = append(own, detail)
 		default:
 			e.adjusted.note("messages[].reasoning_details", "dropped", "Anthropic takes back only thoughts that it has signed")
@@ -296,10 +306,20 @@ func (e *anthropicEncoding) mayInstruct(follow []Message) bool {
 	return true
 }
 
+// paused reports whether the last turn is an answer in which an own tool of
+// Anthropic's was at work (stop_reason pause_turn): sent back, it is gone on with.
+func (e *anthropicEncoding) paused() bool {
+	last := e.wire.Messages[len(e.wire.Messages)-1]
+	return last.Role == Assistant && slices.ContainsFunc(last.Content, func(block any) bool {
+		raw, ok := block.(json.RawMessage)
+		return ok && isAnthropicOwn(json.Parse(raw))
+	})
+}
+
 // prefill looks at a last turn of the assistant's, an answer begun for it.
 func (e *anthropicEncoding) prefill() *Error {
 	last := e.wire.Messages[len(e.wire.Messages)-1]
-	if last.Role != Assistant {
+	if last.Role != Assistant || e.paused() {
 		return nil
 	}
 	if !e.model.prefill {
@@ -347,7 +367,11 @@ func (e *anthropicEncoding) breakpoints() {
 			}
 		}
 	}
-	for len(marks) > anthropicBreakpoints {
+	most := anthropicBreakpoints
+	if e.wire.CacheControl != nil {
+		most-- // a mark of the whole prompt is one as well
+	}
+	for len(marks) > most {
 		at := shared
 		if at >= len(marks) {
 			at = 0
@@ -355,5 +379,23 @@ func (e *anthropicEncoding) breakpoints() {
 		*marks[at] = nil
 		marks = slices.Delete(marks, at, at+1)
 		e.adjusted.note("cache_control", "dropped", "Anthropic takes at most 4: the earliest were left out, of the messages first")
+	}
+	if e.wire.CacheControl != nil {
+		marks = append(marks, &e.wire.CacheControl)
+	}
+	e.lasting(marks)
+}
+
+// lasting shortens marks that shall last longer than one before them: "a
+// ttl='1h' cache_control block must not come after a ttl='5m' cache_control block".
+func (e *anthropicEncoding) lasting(marks []*json.RawMessage) {
+	short := false
+	for _, mark := range marks {
+		if text(json.Parse(*mark).Get("ttl")) != "1h" {
+			short = true
+		} else if short {
+			*mark = json.RawMessage(`{"type":"ephemeral"}`)
+			e.adjusted.note("cache_control", "clamped", "Anthropic takes no ttl of 1h after a shorter one: it went without")
+		}
 	}
 }

@@ -22,6 +22,9 @@ var anthropicBounds = []string{
 }
 
 func isAnthropicBound(key, value json.Value) bool {
+	if key.String() == "pattern" { // with a look around, which is refused
+		return strings.Contains(value.String(), "(?=") || strings.Contains(value.String(), "(?!") || strings.Contains(value.String(), "(?<")
+	}
 	return value.Type == json.Number && slices.Contains(anthropicBounds, key.String()) && (key.String() != "minItems" || value.Float() > 1)
 }
 

@@ -20,11 +20,11 @@ func (e *anthropicEncoding) thinking(request *Request) {
 		// 400 "Thinking may not be enabled when tool_choice forces tool use" up
 		// to 4.6. The choice is what the caller cannot do without.
 		drop(" does not think where tool_choice forces a call")
-	case e.wire.Messages[len(e.wire.Messages)-1].Role == Assistant:
+	case e.wire.Messages[len(e.wire.Messages)-1].Role == Assistant && !e.paused():
 		drop(" does not think in an answer begun for it")
 	case e.model.thinks == "adaptive":
 		e.wire.Thinking = &anthropicThinking{Type: "adaptive"}
-		if e.model.hides {
+		if e.model.hides && !request.adds("thinking.display") {
 			e.wire.Thinking.Display = "summarized"
 		}
 		if e.wire.OutputConfig == nil {

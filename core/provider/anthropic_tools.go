@@ -30,7 +30,7 @@ func (e *anthropicEncoding) tools(request *Request) *Error {
 		}
 		e.wire.Tools = append(e.wire.Tools, wire)
 	}
-	if len(request.Tools) == 0 {
+	if len(request.Tools) == 0 && !request.adds("tools") {
 		e.called(request.Messages)
 	}
 	return e.choice(request)
@@ -199,7 +199,7 @@ type anthropicStrictness struct{ tools, optional, unions int }
 func (s *anthropicStrictness) admits(schema json.Value) bool {
 	with := *s
 	with.tools++
-	if !with.add(schema, 0) || circular(schema, schema, nil, map[string]bool{}, 0) ||
+	if !with.add(schema, 0) || circular(schema, schema, nil, map[string]bool{}, true, 0) ||
 		with.tools > 20 || with.optional > 24 || with.unions > 16 {
 		return false
 	}
@@ -252,9 +252,9 @@ func (s *anthropicStrictness) add(schema json.Value, depth int) bool {
 	return able && closed
 }
 
-// circular reports whether a schema refers to itself, or to what is not in the
-// document. Those in done do not.
-func circular(root, schema json.Value, open []string, done map[string]bool, depth int) (found bool) {
+// circular reports whether a schema refers to itself. What is said of names that
+// are not found is unknown. Those in done do not.
+func circular(root, schema json.Value, open []string, done map[string]bool, unknown bool, depth int) (found bool) {
 	if depth == schemaDepth {
 		return true
 	}
@@ -265,11 +265,17 @@ func circular(root, schema json.Value, open []string, done map[string]bool, dept
 			if done[name] {
 				return true
 			}
-			target := referenced(root, name)
-			found = !target.Exists() || slices.Contains(open, name) || circular(root, target, append(slices.Clip(open), name), done, depth+1)
+			switch target := referenced(root, name); {
+			case name == "#", slices.Contains(open, name):
+				found = true
+			case !target.Exists():
+				found = unknown
+			default:
+				found = circular(root, target, append(slices.Clip(open), name), done, unknown, depth+1)
+			}
 			done[name] = true
 		case value.IsObject() || value.IsArray():
-			found = circular(root, value, open, done, depth+1)
+			found = circular(root, value, open, done, unknown, depth+1)
 		}
 		return !found
 	})

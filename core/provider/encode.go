@@ -17,6 +17,23 @@ func (a *adjustments) note(parameter, action, reason string) {
 	}
 }
 
+// silenced are the parts of an assistant's message where what it made beside
+// text cannot go back: of what it said aloud the words stay.
+func (a *adjustments) silenced(message Message, who string) []Part {
+	if len(message.Images) > 0 {
+		a.note("messages[].images", "dropped", who+" does not take back what the assistant made")
+	}
+	switch spoken := message.Spoken; {
+	case spoken == nil:
+	case spoken.Transcript == "":
+		a.note("messages[].audio", "dropped", who+" does not take back what the assistant made")
+	default:
+		a.note("messages[].audio", "renamed", who+" does not take it back: its transcript went as text")
+		return append(slices.Clip(message.Parts), Part{Type: TextPart, Text: spoken.Transcript})
+	}
+	return message.Parts
+}
+
 // post makes the HTTP request of any form: the body, with the caller's extra
 // fields, to a path below the row's endpoint.
 func post(row *Row, path string, wire any, extra json.RawMessage, header ...Field) (HTTPRequest, error) {
@@ -38,8 +55,13 @@ func post(row *Row, path string, wire any, extra json.RawMessage, header ...Fiel
 	return HTTPRequest{Method: "POST", URL: row.at(path), Header: append(header, row.Header...), Body: body}, nil
 }
 
-// appendMerged lays one object over another, and objects in them as well. The
-// first field that both have otherwise is a clash.
+// longerLists are the lists of a body that extra_body may add to: the
+// provider's own tools, and what a reply shall hold beside (Responses).
+var longerLists = []string{".tools", ".include"}
+
+// appendMerged lays one object over another, and objects in them as well; lists
+// that may be longer go one behind the other. The first field that both have
+// otherwise is a clash.
 func appendMerged(out []byte, base, over json.Value, path string) (merged []byte, clash string) {
 	added := map[string]json.Value{}
 	over.ForEach(func(key, value json.Value) bool {
@@ -60,12 +82,17 @@ func appendMerged(out []byte, base, over json.Value, path string) (merged []byte
 			return true
 		}
 		delete(added, key.String())
-		if !value.IsObject() || !addition.IsObject() {
-			clash = path + "." + key.String()
-			return false
+		at := path + "." + key.String()
+		switch {
+		case value.IsObject() && addition.IsObject():
+			member(key.Raw, "")
+			out, clash = appendMerged(out, value, addition, at)
+		case value.IsArray() && addition.IsArray() && slices.Contains(longerLists, at):
+			member(key.Raw, "")
+			out = appendList(out, append(value.Array(), addition.Array()...))
+		default:
+			clash = at
 		}
-		member(key.Raw, "")
-		out, clash = appendMerged(out, value, addition, path+"."+key.String())
 		return clash == ""
 	})
 	if clash != "" {
@@ -78,4 +105,21 @@ func appendMerged(out []byte, base, over json.Value, path string) (merged []byte
 		return true
 	})
 	return append(out, '}'), ""
+}
+
+// appendList writes a list of values, each of the same once.
+func appendList(out []byte, values []json.Value) []byte {
+	out = append(out, '[')
+	var written []string
+	for _, value := range values {
+		if slices.Contains(written, value.Raw) {
+			continue
+		}
+		if len(written) > 0 {
+			out = append(out, ',')
+		}
+		written = append(written, value.Raw)
+		out = append(out, value.Raw...)
+	}
+	return append(out, ']')
 }

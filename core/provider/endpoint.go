@@ -33,10 +33,14 @@ func Endpoint(form, pasted string) (string, bool) {
 	case strings.HasPrefix(form, "openai-") && isAzure(address.Host):
 		path = azureAddress(address, path)
 	case strings.HasPrefix(form, "openai-") && path == "":
-		// What people paste for a server of their own, too.
-		path = "/v1"
-		if row, known := RowAt("openai-chat", address.Host); known {
+		row, known := RowAt("openai-chat", address.Host)
+		switch {
+		case known:
 			_, path, _ = strings.Cut(row.Endpoint, address.Host)
+		case strings.HasPrefix(address.Path, "/chat/completions"), strings.HasPrefix(address.Path, "/responses"):
+			// The call was pasted with it, and stands at the root.
+		default:
+			path = "/v1" // what people paste for a server of their own, too
 		}
 	}
 	if address.Path, err = url.PathUnescape(path); err != nil {

@@ -2,6 +2,7 @@ package provider
 
 import (
 	"net/url"
+	"slices"
 	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
@@ -20,6 +21,7 @@ type geminiRequest struct {
 	Tools             []geminiTool      `json:"tools,omitempty"`
 	ToolConfig        *geminiToolConfig `json:"toolConfig,omitempty"`
 	GenerationConfig  *geminiGeneration `json:"generationConfig,omitempty"`
+	ServiceTier       string            `json:"serviceTier,omitempty"` // flex, standard or priority
 }
 
 type geminiContent struct {
@@ -77,13 +79,14 @@ type geminiToolConfig struct {
 }
 
 type geminiFunctionCalling struct {
-	Mode                 string   `json:"mode"` // AUTO, ANY or NONE
+	Mode                 string   `json:"mode"` // AUTO, ANY, VALIDATED or NONE
 	AllowedFunctionNames []string `json:"allowedFunctionNames,omitempty"`
 }
 
 type geminiGeneration struct {
 	Temperature        *float64        `json:"temperature,omitempty"`
 	TopP               *float64        `json:"topP,omitempty"`
+	TopK               *int64          `json:"topK,omitempty"`
 	MaxOutputTokens    *int64          `json:"maxOutputTokens,omitempty"`
 	StopSequences      []string        `json:"stopSequences,omitempty"`
 	Seed               *int64          `json:"seed,omitempty"`
@@ -95,6 +98,20 @@ type geminiGeneration struct {
 	ResponseMIMEType   string          `json:"responseMimeType,omitempty"`
 	ResponseJSONSchema json.RawMessage `json:"responseJsonSchema,omitempty"`
 	ThinkingConfig     *geminiThinking `json:"thinkingConfig,omitempty"`
+	ResponseModalities []string        `json:"responseModalities,omitempty"` // TEXT, IMAGE and AUDIO
+	SpeechConfig       *geminiSpeech   `json:"speechConfig,omitempty"`
+}
+
+type geminiSpeech struct {
+	VoiceConfig geminiVoice `json:"voiceConfig"`
+}
+
+type geminiVoice struct {
+	PrebuiltVoiceConfig geminiPrebuiltVoice `json:"prebuiltVoiceConfig"`
+}
+
+type geminiPrebuiltVoice struct {
+	VoiceName string `json:"voiceName"`
 }
 
 type geminiThinking struct {
@@ -107,6 +124,10 @@ type geminiThinking struct {
 
 func (gemini) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
 	e := geminiEncoding{row: row, name: request.Model, model: geminiModelOf(request.Model), vertex: isVertex(row.Endpoint)}
+	request, fault := row.fit("Gemini", geminiLacks, request, &e.adjusted)
+	if fault != nil {
+		return HTTPRequest{}, nil, fault
+	}
 	if fault := e.conversation(request.Messages); fault != nil {
 		return HTTPRequest{}, nil, fault
 	}
@@ -118,8 +139,13 @@ func (gemini) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, err
 	if fault := e.format(&config, request); fault != nil {
 		return HTTPRequest{}, nil, fault
 	}
+	e.modalities(&config, request)
+	e.tier(request.ServiceTier)
 	if request.ReasoningEffort != "" {
 		config.ThinkingConfig = e.model.thinking(request.ReasoningEffort, e.name, &e.adjusted)
+		if config.ThinkingConfig != nil && request.adds("generationConfig.thinkingConfig.includeThoughts") {
+			config.ThinkingConfig.IncludeThoughts = false // the caller says it
+		}
 	}
 	if written, err := json.Marshal(config); err != nil || string(written) != "{}" {
 		e.wire.GenerationConfig = &config
@@ -176,7 +202,8 @@ const vertexHost = "aiplatform.googleapis.com"
 
 // sampling writes what decides how tokens are drawn, and how many.
 func (e *geminiEncoding) sampling(config *geminiGeneration, request *Request) {
-	config.Temperature, config.TopP, config.MaxOutputTokens = request.Temperature, request.TopP, request.MaxTokens
+	config.Temperature, config.TopP, config.TopK = request.Temperature, request.TopP, request.TopK
+	config.MaxOutputTokens, _ = request.most(&e.adjusted)
 	config.StopSequences = request.Stop
 	config.ResponseLogprobs, config.Logprobs = request.Logprobs, request.TopLogprobs
 	if request.TopLogprobs != nil && request.Logprobs == nil {
@@ -204,6 +231,53 @@ func (e *geminiEncoding) sampling(config *geminiGeneration, request *Request) {
 	}
 	if request.ParallelToolCalls != nil && !*request.ParallelToolCalls {
 		e.adjusted.note("parallel_tool_calls", "dropped", "Gemini cannot be held to one call at a time")
+	}
+}
+
+// geminiLacks are the parameters that this form does not have.
+var geminiLacks = []string{
+	"logit_bias", "verbosity", "user", "metadata", "store", "prompt_cache_key", "prompt_cache_options", "cache_control",
+	"prediction", "web_search_options", "moderation",
+}
+
+// modalities writes what the answer shall be, and with which voice.
+// https://ai.google.dev/gemini-api/docs/speech-generation
+func (e *geminiEncoding) modalities(config *geminiGeneration, request *Request) {
+	for _, modality := range request.Modalities {
+		config.ResponseModalities = append(config.ResponseModalities, strings.ToUpper(modality))
+	}
+	if len(config.ResponseModalities) > 0 {
+		e.adjusted.note("modalities", "renamed", "Gemini calls them responseModalities")
+	}
+	if len(config.ResponseModalities) > 1 && slices.Contains(config.ResponseModalities, "AUDIO") {
+		// OpenAI wants both named, Gemini speaks or writes.
+		config.ResponseModalities = []string{"AUDIO"}
+		e.adjusted.note("modalities", "clamped", "Gemini speaks or writes: AUDIO was asked for")
+	}
+	if request.Audio == nil {
+		return
+	}
+	audio := json.Parse(request.Audio)
+	if voice := text(audio.Get("voice")); voice != "" {
+		config.SpeechConfig = &geminiSpeech{geminiVoice{geminiPrebuiltVoice{voice}}}
+		e.adjusted.note("audio", "renamed", "Gemini calls it speechConfig, and has voices of its own")
+	}
+	if audio.Get("format").Exists() {
+		e.adjusted.note("audio.format", "dropped", "Gemini chooses the format itself, and names it as audio.mime_type")
+	}
+}
+
+// tier writes service_tier.
+func (e *geminiEncoding) tier(tier string) {
+	switch tier {
+	case "", "auto": // as without
+	case "flex", "standard", "priority":
+		e.wire.ServiceTier = tier
+	case "default":
+		e.wire.ServiceTier = "standard"
+		e.adjusted.note("service_tier", "renamed", "Gemini calls default standard")
+	default:
+		e.adjusted.note("service_tier", "dropped", "Gemini knows auto, default, flex and priority, not "+tier)
 	}
 }
 
@@ -272,6 +346,12 @@ func (e *geminiEncoding) tools(request *Request) *Error {
 			calling.Mode = "ANY"
 		case "function":
 			calling.Mode, calling.AllowedFunctionNames = "ANY", []string{choice.Name}
+		}
+		if choice.Allowed != nil {
+			calling.AllowedFunctionNames = choice.Allowed
+			if calling.Mode == "AUTO" {
+				calling.Mode = "VALIDATED" // AUTO takes no names
+			}
 		}
 		e.wire.ToolConfig = &geminiToolConfig{calling}
 	}

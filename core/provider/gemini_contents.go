@@ -1,6 +1,7 @@
 package provider
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -181,12 +182,27 @@ func (e *geminiEncoding) answer(at string, message Message) (wire []any, fault *
 		return nil, fault
 	}
 	details := readGeminiDetails(message.ReasoningDetails)
+	switch {
+	case len(details) < len(message.ReasoningDetails):
+		e.adjusted.note("messages[].reasoning_details", "dropped", "the reasoning is of another API, which alone can read it")
+	case len(details) == 0 && message.Reasoning != "":
+		e.adjusted.note("messages[].reasoning_content", "dropped", "Gemini takes back only what came as reasoning_details")
+	}
+	images := slices.Clip(message.Images)
+	switch spoken := message.Spoken; {
+	case spoken == nil:
+	case spoken.Media.Type != "":
+		images = append(images, Part{Type: AudioPart, Media: spoken.Media})
+	default:
+		message.Images = nil
+		message.Parts = e.adjusted.silenced(message, "Gemini")
+	}
 	if len(details) == 0 {
-		wire, fault = e.parts(at+".content", message.Parts)
+		wire, fault = e.parts(at+".content", slices.Concat(message.Parts, images))
 		return append(wire, calls...), fault
 	}
 	var content strings.Builder
-	var media []Part
+	media := images
 	for _, part := range message.Parts {
 		if part.Type == TextPart || part.Type == RefusalPart {
 			content.WriteString(part.Text)

@@ -3,6 +3,8 @@ package provider
 import (
 	"strconv"
 	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
 
 // conversation writes the messages.
@@ -37,7 +39,7 @@ func (e *openAIChatEncoding) conversation(request *Request) *Error {
 			wire.Name = ""
 			e.adjusted.note("messages[].name", "dropped", e.row.Name+" refuses it")
 		}
-		parts := message.Parts
+		parts := e.made(&wire, message)
 		if message.Role == RoleTool {
 			wire.ToolCallID = e.callID(message.ToolCallID)
 			if !e.row.has(ToolImages) {
@@ -46,9 +48,15 @@ func (e *openAIChatEncoding) conversation(request *Request) *Error {
 		}
 		for _, call := range message.ToolCalls {
 			call.ID = e.callID(call.ID)
-			if call.ExtraContent != nil && e.row.has(KnownFields) {
+			switch {
+			case call.ExtraContent == nil:
+			case e.row.has(KnownFields):
 				call.ExtraContent = nil
 				e.adjusted.note("messages[].tool_calls[].extra_content", "dropped", e.row.Name+" refuses it")
+			case len(e.row.Traits)+len(e.row.Lacks) > 0 && json.Parse(call.ExtraContent).Get("google").Exists() && !strings.Contains(e.wire.Model, "gemini"):
+				// A server that is not known may call a Gemini model anything.
+				call.ExtraContent = nil
+				e.adjusted.note("messages[].tool_calls[].extra_content", "dropped", "it is the thought signature of a Gemini model, and "+e.wire.Model+" is none")
 			}
 			wire.ToolCalls = append(wire.ToolCalls, call)
 		}
@@ -57,13 +65,93 @@ func (e *openAIChatEncoding) conversation(request *Request) *Error {
 		if wire.Content, fault = e.content("messages["+strconv.Itoa(joined+i)+"].content", parts); fault != nil {
 			return fault
 		}
+		if message.Role == Assistant && wire.Content == nil && len(wire.ToolCalls) == 0 && wire.Audio == nil {
+			wire.Content = "" // null is refused where nothing else is said
+		}
 		if message.Role == Assistant && i == len(messages)-1 && e.row.has(PrefixMark) {
 			wire.Prefix = true
 			e.adjusted.note("messages[].prefix", "added", e.row.Name+" goes on with a last message of the assistant's only if it is marked so")
 		}
 		e.wire.Messages = append(e.wire.Messages, wire)
 	}
-	return show()
+	fault := show()
+	if e.row.has(Alternating) {
+		e.alternate()
+	}
+	return fault
+}
+
+// made writes the images and the sound of an assistant's message, where the
+// server takes them back, and returns what remains as parts.
+func (e *openAIChatEncoding) made(wire *openAIChatMessage, message Message) []Part {
+	if e.row.has(ImagesBack) {
+		for _, image := range message.Images {
+			wire.Images = append(wire.Images, openAIChatPart{Type: ImagePart, ImageURL: &openAIChatURL{URL: image.Media.DataURL()}})
+		}
+		message.Images = nil
+	}
+	// A sound of a known type is not OpenAI's.
+	if spoken := message.Spoken; spoken != nil && spoken.ID != "" && spoken.Media.Type == "" && e.row.has(OpenAIModels) {
+		wire.Audio = &openAIChatSpoken{spoken.ID}
+		message.Spoken = nil
+	}
+	return e.adjusted.silenced(message, e.row.Name)
+}
+
+// alternate makes one message of neighbours of one role, and of a later system
+// message text of the user's.
+func (e *openAIChatEncoding) alternate() {
+	var turns []openAIChatMessage
+	for _, message := range e.wire.Messages {
+		if len(turns) == 0 {
+			turns = append(turns, message)
+			continue
+		}
+		last := &turns[len(turns)-1]
+		if message.Role == System && last.Role != System {
+			message.Role = User
+			parts := contentParts(message.Content)
+			for i := range parts {
+				if parts[i].Type != TextPart {
+					continue
+				}
+				parts[i].Text = "<system>" + parts[i].Text + "</system>"
+			}
+			message.Content = plain(parts)
+			e.adjusted.note("messages[].role", "renamed", e.row.Name+" takes system messages at the beginning only: one inside the conversation went into the user's turn as <system> text")
+		}
+		same := last.Role == message.Role && len(last.ToolCalls)+len(message.ToolCalls) == 0
+		if !same || message.Role != User && message.Role != Assistant {
+			turns = append(turns, message)
+			continue
+		}
+		last.Content = plain(append(contentParts(last.Content), contentParts(message.Content)...))
+		e.adjusted.note("messages", "moved", e.row.Name+" wants the user and the assistant to take turns: neighbours of one role went as one")
+	}
+	e.wire.Messages = turns
+}
+
+// contentParts is content as a list of parts.
+func contentParts(content any) []openAIChatPart {
+	switch content := content.(type) {
+	case string:
+		return []openAIChatPart{{Type: TextPart, Text: content}}
+	case []openAIChatPart:
+		return content
+	}
+	return nil
+}
+
+// plain is content as one text, where it is nothing else.
+func plain(parts []openAIChatPart) any {
+	var texts []string
+	for _, part := range parts {
+		if part.Type != TextPart || part.CacheControl != nil {
+			return parts
+		}
+		texts = append(texts, part.Text)
+	}
+	return strings.Join(texts, "\n\n")
 }
 
 // led is the conversation with its leading system messages as one, where no
@@ -96,24 +184,48 @@ func (e *openAIChatEncoding) led(messages []Message) []Message {
 
 // thoughts writes what a message thought, where the server wants it back.
 func (e *openAIChatEncoding) thoughts(wire *openAIChatMessage, message *Message) {
-	said := message.Reasoning != ""
-	if e.row.has(ReasoningDetailsBack) && len(message.ReasoningDetails) > 0 {
-		wire.ReasoningDetails = message.ReasoningDetails
-		return // the same in its own form
+	words := message.Reasoning
+	if len(message.ReasoningDetails) > 0 {
+		reason := e.row.Name + " does not take them back"
+		if e.row.has(ReasoningDetailsBack) {
+			reason = "the reasoning is of another API or another maker's model, which alone can read it"
+		}
+		for _, detail := range message.ReasoningDetails {
+			if e.row.has(ReasoningDetailsBack) && isRouted(detail, e.wire.Model) {
+				wire.ReasoningDetails = append(wire.ReasoningDetails, detail)
+			} else {
+				e.adjusted.note("messages[].reasoning_details", "dropped", reason)
+			}
+		}
+		words = "" // they would be the same once more, or somebody else's as well
 	}
 	switch {
-	case e.row.has(ReasoningBack) && (said || e.thinks && len(message.ToolCalls) > 0):
-		wire.ReasoningContent = &message.Reasoning
-	case e.row.has(ReasoningFieldBack):
-		wire.Reasoning = message.Reasoning
-	case said && e.row.has(ReasoningDetailsBack):
-		wire.Reasoning = message.Reasoning // OpenRouter's name for the text
-	case said:
+	case e.row.has(ReasoningBack) && (words != "" || e.thinks && len(message.ToolCalls) > 0):
+		wire.ReasoningContent = &words
+	case e.row.has(ReasoningFieldBack), e.row.has(ReasoningDetailsBack): // OpenRouter's name for the text as well
+		wire.Reasoning = words
+	case words != "":
 		e.adjusted.note("messages[].reasoning_content", "dropped", e.row.Name+" does not take it back")
 	}
-	if len(message.ReasoningDetails) > 0 && !said {
-		e.adjusted.note("messages[].reasoning_details", "dropped", e.row.Name+" does not take them back")
+}
+
+// isRouted reports whether a detail is one of a router's, which names the form
+// of the model that it came from, and of the same maker as the model.
+// https://openrouter.ai/docs/use-cases/reasoning-tokens#reasoning_details-array-structure
+func isRouted(detail json.RawMessage, model string) bool {
+	value := json.Parse(detail)
+	if !strings.HasPrefix(text(value.Get("type")), "reasoning.") {
+		return false
 	}
+	model, format := strings.ToLower(model), text(value.Get("format"))
+	for _, maker := range []struct{ format, model string }{
+		{"anthropic-", "claude"}, {"google-gemini-", "gemini"}, {"openai-", "openai/"}, {"azure-openai-", "openai/"}, {"xai-", "grok"},
+	} {
+		if strings.HasPrefix(format, maker.format) {
+			return strings.Contains(model, maker.model) || strings.HasPrefix(model, "openrouter/") // it chooses the model
+		}
+	}
+	return true
 }
 
 // callID is a tool call's id, in the form that the server takes: OpenAI's own
@@ -162,6 +274,8 @@ func (e *openAIChatEncoding) content(path string, parts []Part) (any, *Error) {
 		case part.Type == TextPart || part.Type == RefusalPart:
 		case e.row.has(TextOnly):
 			return nil, e.refused(path+".type", string(part.Type), "text only")
+		case e.row.has(ImagesOnly) && part.Type != ImagePart:
+			return nil, e.refused(path+".type", string(part.Type), "text, image_url")
 		case e.row.has(DataURLs) && part.Type == ImagePart && media.URL != "":
 			return nil, e.refused(path+".image_url.url", "an address", "data: URLs, since it fetches nothing")
 		case e.row.has(OpenAIModels) && part.Type == VideoPart:
@@ -190,6 +304,10 @@ func (e *openAIChatEncoding) content(path string, parts []Part) (any, *Error) {
 			wire.File = &openAIChatFile{FileID: part.Media.ID, Filename: part.Media.Filename}
 			if part.Media.ID == "" {
 				wire.File.FileData = part.Media.DataURL()
+				if wire.File.Filename == "" && e.row.has(OpenAIModels) {
+					wire.File.Filename = part.Media.anyName()
+					e.adjusted.note("messages[].content[].file.filename", "added", e.row.Name+" wants one")
+				}
 			}
 		}
 		list = append(list, wire)

@@ -31,7 +31,7 @@ func (r *Row) needsResponses(request *Request) string {
 	switch {
 	case model.responsesOnly:
 		return request.Model + " is on /responses only"
-	case len(request.Tools) > 0 && (model.chatTools == toolsNever || model.chatTools == toolsWithoutEffort && request.ReasoningEffort != "none"):
+	case len(request.Tools) > 0 && !model.callsOnChat(request.ReasoningEffort):
 		return request.Model + " calls tools on /responses only"
 	case model.reasons && slices.ContainsFunc(request.Messages, holdsThought):
 		return "reasoning goes back on /responses only"
@@ -47,7 +47,7 @@ func (r *Row) needsResponses(request *Request) string {
 func holdsThought(message Message) bool {
 	return slices.ContainsFunc(message.ReasoningDetails, func(detail json.RawMessage) bool {
 		value := json.Parse(detail)
-		return text(value.Get("type")) == "reasoning" && text(value.Get("encrypted_content")) != ""
+		return text(value.Get("type")) == "reasoning" && text(value.Get("encrypted_content")) != "" || isResponsesOwn(value)
 	})
 }
 
@@ -66,17 +66,17 @@ func (e *openAIResponsesEncoding) moved(request *Request) *Error {
 	why := e.row.needsResponses(request)
 	e.adjusted.note("api", "moved", why+": the request went there")
 	var only []string
-	for _, parameter := range []struct {
-		name string
-		said bool
-	}{
-		{"n", request.N != nil && *request.N > 1},
-		{"stop", len(request.Stop) > 0},
-		{"seed", request.Seed != nil},
-		{"frequency_penalty", request.FrequencyPenalty != nil && *request.FrequencyPenalty != 0},
-		{"presence_penalty", request.PresencePenalty != nil && *request.PresencePenalty != 0},
-	} {
-		if parameter.said && len(request.Tools) > 0 {
+	if len(request.Tools) > 0 {
+		if request.N != nil && *request.N > 1 {
+			only = append(only, "n")
+		}
+		if request.Seed != nil {
+			only = append(only, "seed")
+		}
+	}
+	for _, parameter := range parameters {
+		if slices.Contains(openAIResponsesLacks, parameter.name) && parameter.said(request) &&
+			(parameter.needed || len(request.Tools) > 0 && parameter.name != "top_k" && parameter.name != "cache_control") {
 			only = append(only, parameter.name)
 		}
 	}

@@ -20,6 +20,8 @@ type openAIModel struct {
 	reasons   bool      // as far as is known
 	efforts   []string  // of reasoning_effort, upwards; nil: not known; none: it may not be said
 	chatTools chatTools // tools on Chat Completions
+	// chatEfforts are efforts where Chat Completions know fewer.
+	chatEfforts []string
 	// responsesOnly: Chat Completions do not have the model at all.
 	responsesOnly bool
 }
@@ -39,9 +41,22 @@ type chatTools int
 
 const (
 	toolsAlways        chatTools = iota
-	toolsWithoutEffort           // with reasoning_effort none only
+	toolsWithoutEffort           // only while it does not reason
 	toolsNever
 )
+
+// callsOnChat reports whether the model takes tools on Chat Completions at an
+// effort. One that does not reason by itself does where nothing is said as well
+// (gpt-5.4-mini, recorded).
+func (m openAIModel) callsOnChat(effort string) bool {
+	switch m.chatTools {
+	case toolsWithoutEffort:
+		return effort == "none" || effort == "" && m.sampling == samplingUnless
+	case toolsNever:
+		return false
+	}
+	return true
+}
 
 func openAIModelOf(id string) openAIModel {
 	if tuned, ok := strings.CutPrefix(id, "ft:"); ok {
@@ -76,6 +91,9 @@ func openAIModelOf(id string) openAIModel {
 	model.sampling, model.reasons = samplingNever, true
 	model.noStop = !strings.HasPrefix(id, "o3-mini")
 	model.efforts = effortsOf(version, variant, words)
+	if version > 600 && len(model.efforts) > 1 { // the changelog of 6.1 and 6.2: xhigh is the top there
+		model.chatEfforts = model.efforts[:len(model.efforts)-1]
+	}
 	switch {
 	case version < 501, model.responsesOnly, variant == "chat":
 	case version <= 504: // without an effort, they do not reason
@@ -235,6 +253,9 @@ func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, ad
 		}
 		wire.N = nil // as without
 	}
+	if m.chatEfforts != nil {
+		m.efforts = m.chatEfforts
+	}
 	wire.ReasoningEffort = m.effort(wire.ReasoningEffort, request.Model, adjusted)
 	if m.refusesSampling(request, wire.ReasoningEffort, row) != "" {
 		if wire.Logprobs != nil && *wire.Logprobs || wire.TopLogprobs != nil && *wire.TopLogprobs > 0 {
@@ -251,6 +272,10 @@ func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, ad
 		{"frequency_penalty", &wire.FrequencyPenalty, 0},
 		{"presence_penalty", &wire.PresencePenalty, 0},
 	}, adjusted)
+	if reason := m.refusesSampling(request, wire.ReasoningEffort, row); reason != "" && wire.LogitBias != nil {
+		wire.LogitBias = nil
+		adjusted.note("logit_bias", "dropped", reason)
+	}
 	if m.noStop && len(wire.Stop) > 0 {
 		wire.Stop = nil
 		adjusted.note("stop", "dropped", request.Model+" refuses it")

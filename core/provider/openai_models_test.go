@@ -41,8 +41,8 @@ func TestOpenAIModelOf(t *testing.T) {
 		{"gpt-5.6-sol", openAIModel{sampling: samplingWithNone, noStop: true, reasons: true, chatTools: toolsWithoutEffort}, "none " + reasoning + " xhigh max"},
 		{"gpt-6-luna", openAIModel{sampling: samplingWithNone, noStop: true, reasons: true, chatTools: toolsWithoutEffort}, "none " + reasoning + " xhigh max"},
 		{"gpt-6-astra", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever}, reasoning + " xhigh max"},
-		{"gpt-6.1-sol", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever}, reasoning + " xhigh max"},
-		{"gpt-11", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever}, reasoning + " xhigh max"},
+		{"gpt-6.1-sol", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever, chatEfforts: strings.Fields(reasoning + " xhigh")}, reasoning + " xhigh max"},
+		{"gpt-11", openAIModel{sampling: samplingNever, noStop: true, reasons: true, chatTools: toolsNever, chatEfforts: strings.Fields(reasoning + " xhigh")}, reasoning + " xhigh max"},
 	} {
 		got := openAIModelOf(test.id)
 		efforts := strings.Join(got.efforts, " ")

@@ -29,6 +29,13 @@ type openAIResponsesRequest struct {
 	Include           []string                  `json:"include,omitempty"`
 	Store             bool                      `json:"store"` // else it is true
 	Stream            bool                      `json:"stream,omitempty"`
+
+	User               string          `json:"user,omitempty"`
+	Metadata           json.RawMessage `json:"metadata,omitempty"`
+	ServiceTier        string          `json:"service_tier,omitempty"`
+	PromptCacheKey     string          `json:"prompt_cache_key,omitempty"`
+	PromptCacheOptions json.RawMessage `json:"prompt_cache_options,omitempty"`
+	Moderation         json.RawMessage `json:"moderation,omitempty"`
 }
 
 type openAIResponsesMessage struct {
@@ -78,8 +85,15 @@ type openAIResponsesChosen struct {
 	Name string `json:"name"`
 }
 
+type openAIResponsesAllowed struct {
+	Type  string                  `json:"type"` // allowed_tools
+	Mode  string                  `json:"mode"`
+	Tools []openAIResponsesChosen `json:"tools"`
+}
+
 type openAIResponsesText struct {
-	Format json.RawMessage `json:"format"`
+	Format    json.RawMessage `json:"format,omitempty"`
+	Verbosity string          `json:"verbosity,omitempty"`
 }
 
 type openAIResponsesReasoning struct {
@@ -90,6 +104,12 @@ type openAIResponsesReasoning struct {
 // openAIResponsesFewest is the least that max_output_tokens may be.
 const openAIResponsesFewest = 16
 
+// openAIResponsesLacks are the parameters that this form does not have.
+var openAIResponsesLacks = []string{
+	"top_k", "logit_bias", "frequency_penalty", "presence_penalty", "stop", "cache_control",
+	"modalities", "audio", "prediction", "web_search_options",
+}
+
 // openAIResponsesCallID is the longest id of a call.
 const openAIResponsesCallID = 64
 
@@ -97,13 +117,6 @@ const openAIResponsesCallID = 64
 
 func (openAIResponses) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
 	e := openAIResponsesEncoding{row: row, ids: newCallIDs(), custom: map[string]bool{}}
-	e.wire = openAIResponsesRequest{
-		Model:             request.Model,
-		Temperature:       request.Temperature,
-		TopP:              request.TopP,
-		ParallelToolCalls: request.ParallelToolCalls,
-		Stream:            request.Stream,
-	}
 	if row.has(OpenAIModels) {
 		e.model = openAIModelOf(request.Model)
 	} else {
@@ -114,17 +127,35 @@ func (openAIResponses) Encode(row *Row, request *Request) (HTTPRequest, []Adjust
 			return HTTPRequest{}, nil, fault
 		}
 	}
+	request, fault := row.fit("the Responses API", openAIResponsesLacks, request, &e.adjusted)
+	if fault == nil {
+		fault = e.without(request)
+	}
+	if fault != nil {
+		return HTTPRequest{}, nil, fault
+	}
+	e.wire = openAIResponsesRequest{
+		Model:              request.Model,
+		Temperature:        request.Temperature,
+		TopP:               request.TopP,
+		ParallelToolCalls:  request.ParallelToolCalls,
+		Store:              is(request.Store),
+		Stream:             request.Stream,
+		User:               request.User,
+		Metadata:           request.Metadata,
+		ServiceTier:        request.ServiceTier,
+		PromptCacheKey:     request.PromptCacheKey,
+		PromptCacheOptions: request.PromptCacheOptions,
+		Moderation:         request.Moderation,
+	}
 	if fault := e.conversation(request.Messages); fault != nil {
 		return HTTPRequest{}, nil, fault
 	}
 	e.tools(request)
-	if fault := e.without(request); fault != nil {
-		return HTTPRequest{}, nil, fault
-	}
-	e.length(request.MaxTokens)
-	e.reasoning(request.ReasoningEffort)
+	e.length(request)
+	e.reasoning(request)
 	e.logprobs(request)
-	e.format(request.ResponseFormat)
+	e.text(request)
 	e.model.fitSampling(request, e.wire.Reasoning.effort(), row, []samplingParameter{
 		{"temperature", &e.wire.Temperature, 1}, {"top_p", &e.wire.TopP, 1},
 	}, &e.adjusted)
@@ -159,18 +190,8 @@ func (e *openAIResponsesEncoding) without(request *Request) *Error {
 			Next: "Ask once for each answer.",
 		}
 	}
-	const none = "the Responses API has none"
-	if request.FrequencyPenalty != nil && *request.FrequencyPenalty != 0 {
-		e.adjusted.note("frequency_penalty", "dropped", none)
-	}
-	if request.PresencePenalty != nil && *request.PresencePenalty != 0 {
-		e.adjusted.note("presence_penalty", "dropped", none)
-	}
-	if len(request.Stop) > 0 {
-		e.adjusted.note("stop", "dropped", none)
-	}
 	if request.Seed != nil {
-		e.adjusted.note("seed", "dropped", none)
+		e.adjusted.note("seed", "dropped", "the Responses API has none")
 	}
 	return nil
 }
@@ -194,7 +215,7 @@ func (e *openAIResponsesEncoding) conversation(messages []Message) *Error {
 		if message.Name != "" {
 			e.adjusted.note("messages[].name", "dropped", "messages of the Responses API carry no names")
 		}
-		content, fault := e.content(path, role, message.Parts)
+		content, fault := e.content(path, role, e.adjusted.silenced(message, "the Responses API"))
 		if fault != nil {
 			return fault
 		}
@@ -226,6 +247,9 @@ func (e *openAIResponsesEncoding) item(item any) {
 
 func (e *openAIResponsesEncoding) call(call ToolCall) {
 	item := openAIResponsesCall{Type: "function_call", CallID: e.callID(call.ID)}
+	if call.ExtraContent != nil {
+		e.adjusted.note("messages[].tool_calls[].extra_content", "dropped", "it is another API's")
+	}
 	switch {
 	case call.Function != nil:
 		item.Name, item.Arguments = call.Function.Name, &call.Function.Arguments
@@ -302,10 +326,7 @@ func (e *openAIResponsesEncoding) file(media Media) openAIResponsesPart {
 	default:
 		file.FileData, file.Filename = media.DataURL(), media.Filename
 		if file.Filename == "" {
-			file.Filename = "file"
-			if media.Type == "application/pdf" {
-				file.Filename = "file.pdf"
-			}
+			file.Filename = media.anyName()
 			e.adjusted.note("messages[].content[].file.filename", "added", "the Responses API wants one")
 		}
 	}
@@ -314,6 +335,9 @@ func (e *openAIResponsesEncoding) file(media Media) openAIResponsesPart {
 
 // tools writes the tools and the choice among them.
 func (e *openAIResponsesEncoding) tools(request *Request) {
+	if !e.row.has(OpenAIModels) {
+		request = request.allowedTools(&e.adjusted)
+	}
 	for _, tool := range request.Tools {
 		// Without strict, schemas are rewritten: optional properties become required.
 		wire := openAIResponsesTool{"function", tool.Name, tool.Description, tool.Parameters, tool.Strict != nil && *tool.Strict}
@@ -325,33 +349,44 @@ func (e *openAIResponsesEncoding) tools(request *Request) {
 		}
 		e.wire.Tools = append(e.wire.Tools, wire)
 	}
+	if e.wire.ParallelToolCalls != nil && len(e.wire.Tools) == 0 {
+		e.wire.ParallelToolCalls = nil
+		e.adjusted.note("parallel_tool_calls", "dropped", "there are no tools")
+	}
 	switch choice := request.ToolChoice; {
 	case choice == nil:
 	case choice.Mode == "function":
 		e.wire.ToolChoice = openAIResponsesChosen{"function", choice.Name}
+	case choice.Allowed != nil:
+		allowed := openAIResponsesAllowed{Type: "allowed_tools", Mode: choice.Mode}
+		for _, name := range choice.Allowed {
+			allowed.Tools = append(allowed.Tools, openAIResponsesChosen{"function", name})
+		}
+		e.wire.ToolChoice = allowed
 	default:
 		e.wire.ToolChoice = choice.Mode
 	}
 }
 
 // length writes max_tokens.
-func (e *openAIResponsesEncoding) length(most *int64) {
+func (e *openAIResponsesEncoding) length(request *Request) {
+	most, name := request.most(&e.adjusted)
 	if most == nil {
 		return
 	}
 	e.wire.MaxOutputTokens = most
-	e.adjusted.note("max_tokens", "renamed", "the Responses API calls it max_output_tokens")
+	e.adjusted.note(name, "renamed", "the Responses API calls it max_output_tokens")
 	if *most < openAIResponsesFewest {
 		fewest := int64(openAIResponsesFewest)
 		e.wire.MaxOutputTokens = &fewest
-		e.adjusted.note("max_tokens", "clamped", "the Responses API wants at least "+decimal(fewest))
+		e.adjusted.note(name, "clamped", "the Responses API wants at least "+decimal(fewest))
 	}
 }
 
 // reasoning writes the effort, asks for the summary that goes with it, and for
 // the state that lets the next request go on with the same thoughts.
-func (e *openAIResponsesEncoding) reasoning(effort string) {
-	effort = e.model.effort(effort, e.wire.Model, &e.adjusted)
+func (e *openAIResponsesEncoding) reasoning(request *Request) {
+	effort := e.model.effort(request.ReasoningEffort, e.wire.Model, &e.adjusted)
 	if !e.model.reasons {
 		return // "Encrypted content is not supported with this model."
 	}
@@ -362,7 +397,7 @@ func (e *openAIResponsesEncoding) reasoning(effort string) {
 		return
 	}
 	e.wire.Reasoning = &openAIResponsesReasoning{Effort: effort}
-	if effort != "none" && !e.row.has(NoReasoningSummary) {
+	if effort != "none" && !e.row.has(NoReasoningSummary) && !request.adds("reasoning.summary") {
 		e.wire.Reasoning.Summary = "auto"
 	}
 }
@@ -383,14 +418,32 @@ func (e *openAIResponsesEncoding) logprobs(request *Request) {
 	e.wire.TopLogprobs = request.TopLogprobs
 }
 
-// format writes response_format, whose json_schema is flat here.
-func (e *openAIResponsesEncoding) format(format *ResponseFormat) {
-	if format == nil {
-		return
+// text writes verbosity and response_format.
+func (e *openAIResponsesEncoding) text(request *Request) {
+	said := openAIResponsesText{Verbosity: request.Verbosity}
+	if request.Verbosity != "" {
+		e.adjusted.note("verbosity", "renamed", "the Responses API calls it text.verbosity")
 	}
+	if format := request.ResponseFormat; format != nil {
+		said.Format = e.format(format)
+		if format.Type == "json_object" && e.row.has(JSONWord) && !request.saysJSON() {
+			rest := e.wire.Input
+			e.wire.Input = nil
+			sentence := jsonSentence
+			e.item(openAIResponsesMessage{"message", System, []openAIResponsesPart{{Type: "input_text", Text: &sentence}}})
+			e.wire.Input = append(e.wire.Input, rest...)
+			e.adjusted.note("messages", "added", "OpenAI wants to read of JSON where response_format is json_object: a system message asks for it")
+		}
+	}
+	if said.Verbosity != "" || said.Format != nil {
+		e.wire.Text = &said
+	}
+}
+
+// format writes response_format, whose json_schema is flat here.
+func (e *openAIResponsesEncoding) format(format *ResponseFormat) json.RawMessage {
 	if format.Type != "json_schema" {
-		e.wire.Text = &openAIResponsesText{json.RawMessage(`{"type":"` + format.Type + `"}`)}
-		return
+		return json.RawMessage(`{"type":"` + format.Type + `"}`)
 	}
 	flat := []byte(`{"type":"json_schema"`)
 	asked := json.Parse(format.JSONSchema)
@@ -402,7 +455,7 @@ func (e *openAIResponsesEncoding) format(format *ResponseFormat) {
 		flat = append(append(append(append(flat, ','), key.Raw...), ':'), value.Raw...)
 		return true
 	})
-	e.wire.Text = &openAIResponsesText{append(flat, '}')}
+	return append(flat, '}')
 }
 
 // Decode.

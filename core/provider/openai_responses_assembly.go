@@ -330,6 +330,10 @@ func (a *responsesAssembly) fill(item *responsesItem, value json.Value) {
 			}
 			item.image = "data:image/" + format + ";base64," + data
 		}
+	default:
+		if isResponsesOwn(value) {
+			item.done = json.Compact([]byte(value.Raw))
+		}
 	}
 }
 

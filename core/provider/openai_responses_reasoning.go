@@ -2,6 +2,7 @@ package provider
 
 import (
 	"slices"
+	"strings"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
@@ -16,6 +17,9 @@ import (
 // A thought has to stand right before what it led to: "Item 'rs_...' of type
 // 'reasoning' was provided without its required following item" (recorded).
 func (e *openAIResponsesEncoding) turn(message Message, content []openAIResponsesPart) {
+	if message.Reasoning != "" && len(message.ReasoningDetails) == 0 {
+		e.adjusted.note("messages[].reasoning_content", "dropped", "the Responses API takes back only what came as reasoning_details")
+	}
 	thoughts := 0 // at the end of the input, before anything else of this turn
 	said := len(content) == 0
 	speak := func() {
@@ -50,6 +54,11 @@ func (e *openAIResponsesEncoding) turn(message Message, content []openAIResponse
 				call(i)
 			}
 		default:
+			if isResponsesOwn(value) {
+				e.wire.Input = append(e.wire.Input, detail)
+				thoughts = 0
+				continue
+			}
 			e.adjusted.note("messages[].reasoning_details", "dropped", "the reasoning is of another API, which alone can read it")
 		}
 	}
@@ -68,17 +77,18 @@ func (e *openAIResponsesEncoding) turn(message Message, content []openAIResponse
 // and that before the calls: where the model had another order, an entry for
 // each other item but those at the end says so.
 func (a *responsesAssembly) details() (details []json.RawMessage) {
-	ranks := map[string]int{"reasoning": 1, "message": 2, "function_call": 3, "custom_tool_call": 3}
+	ranks := map[string]int{"reasoning": 1, responsesOwn: 1, "message": 2, "function_call": 3, "custom_tool_call": 3}
 	var order []*responsesItem
 	sorted, last := true, -1
 	for _, item := range a.items {
-		if ranks[item.kind] == 0 || item.kind == "reasoning" && item.done == nil {
+		rank := ranks[item.sort()]
+		if rank == 0 || rank == 1 && item.done == nil {
 			continue
 		}
-		if n := len(order); n > 0 && ranks[order[n-1].kind] > ranks[item.kind] {
+		if n := len(order); n > 0 && ranks[order[n-1].sort()] > rank {
 			sorted = false
 		}
-		if item.kind == "reasoning" {
+		if rank == 1 {
 			last = len(order)
 		}
 		order = append(order, item)
@@ -88,7 +98,7 @@ func (a *responsesAssembly) details() (details []json.RawMessage) {
 	}
 	for i, item := range order {
 		switch {
-		case item.kind == "reasoning":
+		case ranks[item.sort()] == 1:
 			details = append(details, item.done)
 		case sorted || i == len(order)-1:
 		case item.kind == "message":
@@ -100,6 +110,37 @@ func (a *responsesAssembly) details() (details []json.RawMessage) {
 		}
 	}
 	return details
+}
+
+// responsesOwn is the sort of items that tell what OpenAI's own tools did, or what
+// the API did with the conversation. Nobody reads them here, and they go back as
+// they came.
+const responsesOwn = "own"
+
+// sort is an item's type, or that it is such a one.
+func (i *responsesItem) sort() string {
+	if i.done != nil && isResponsesOwn(json.Parse(i.done)) {
+		return responsesOwn
+	}
+	return i.kind
+}
+
+// isResponsesOwn knows such an item by its type.
+// https://platform.openai.com/docs/api-reference/responses/object
+func isResponsesOwn(item json.Value) bool {
+	kind := text(item.Get("type"))
+	switch {
+	case strings.HasSuffix(kind, "_tool_use"), strings.HasSuffix(kind, "_tool_result"):
+		return false // Anthropic's
+	case kind == "compaction":
+		return item.Get("encrypted_content").Exists()
+	}
+	return slices.ContainsFunc(responsesOwnTools, func(tool string) bool { return strings.HasPrefix(kind, tool) })
+}
+
+// responsesOwnTools are how the types of such items begin.
+var responsesOwnTools = []string{
+	"web_search_", "file_search_", "code_interpreter_", "computer_", "mcp_", "tool_search_", "program", "shell_", "local_shell_", "apply_patch_",
 }
 
 // responsesMarker stands among reasoning_details for a call.

@@ -32,11 +32,45 @@ type Row struct {
 	Credential Credential `json:"credential,omitzero"`
 	// Traits are how the server differs from others of its form.
 	Traits []Trait `json:"traits,omitempty"`
+	// Lacks are parameters that the server refuses or passes over, of those that
+	// are named in parameters.go.
+	Lacks []string `json:"lacks,omitempty"`
+	// Models are what is known of some of its models. The first whose name a
+	// model's id begins with counts.
+	Models []ModelRow `json:"models,omitempty"`
+	// Hottest is the highest temperature, where that is less than 2.
+	Hottest float64 `json:"hottest,omitempty"`
 	// Header is what the user wants sent with every request.
 	Header []Field `json:"header,omitempty"`
 	// Version is the header anthropic-version of the form anthropic; empty
 	// means 2023-06-01.
 	Version string `json:"version,omitempty"`
+}
+
+// TakeAfter makes the row's server one like another's: only who it is and where
+// stays.
+func (r *Row) TakeAfter(other Row) {
+	r.Traits, r.Lacks, r.Models, r.Hottest = other.Traits, other.Lacks, other.Models, other.Hottest
+}
+
+// ModelRow is what a provider's models of one name take and refuse: data.
+type ModelRow struct {
+	// Name is how their ids begin; empty: all.
+	Name string `json:"name,omitempty"`
+	// Efforts are the values of reasoning_effort, upwards. Empty: not known.
+	Efforts []string `json:"efforts,omitempty"`
+	// Lacks are parameters like those of a [Row].
+	Lacks []string `json:"lacks,omitempty"`
+}
+
+// model is what the row knows of a model.
+func (r *Row) model(id string) (found ModelRow) {
+	for _, model := range r.Models {
+		if strings.HasPrefix(id, model.Name) {
+			return model
+		}
+	}
+	return found
 }
 
 // at is the URL of a path below the endpoint.

@@ -19,7 +19,8 @@ import (
 //     a form or a known model has none: an answer may be longer, or hold more
 //     calls, and the caller sees either;
 //   - stream_options, which nobody asked for;
-//   - max_tokens under its other name, never without it.
+//   - max_tokens under its other name, never without it;
+//   - what else fewer providers have and is not needed, as parameters.go says.
 //
 // An error about anything else stays an error: response_format, tools,
 // tool_choice, n, logprobs, messages and their parts are what the caller cannot
@@ -149,7 +150,12 @@ func (r *Refusal) heed(row *Row, request *Request) (changed bool) {
 		default:
 			return false
 		}
-		changed = request.MaxTokens != nil
+		changed = request.MaxTokens != nil || request.MaxCompletionTokens != nil
+	default:
+		if rare := parameterOf(r.Parameter); rare != nil {
+			changed = rare.said(request)
+			rare.drop(request)
+		}
 	}
 	return changed
 }
@@ -163,6 +169,14 @@ func refusalOf(field string) (Refusal, bool) {
 		return Refusal{Parameter: field}, true
 	case "topP":
 		return Refusal{Parameter: "top_p"}, true
+	case "topK":
+		return Refusal{Parameter: "top_k"}, true
+	case "text.verbosity":
+		return Refusal{Parameter: "verbosity"}, true
+	case "metadata.user_id":
+		return Refusal{Parameter: "user"}, true
+	case "serviceTier":
+		return Refusal{Parameter: "service_tier"}, true
 	case "frequencyPenalty":
 		return Refusal{Parameter: "frequency_penalty"}, true
 	case "presencePenalty":
@@ -177,6 +191,9 @@ func refusalOf(field string) (Refusal, bool) {
 		return Refusal{Parameter: "stream_options"}, true
 	case maxTokens, maxCompletionTokens:
 		return Refusal{Parameter: maxTokens, Instead: otherName(field)}, true
+	}
+	if rare := parameterOf(field); rare != nil {
+		return Refusal{Parameter: field}, true
 	}
 	return Refusal{}, false
 }

@@ -14,12 +14,15 @@ type Request struct {
 	FrequencyPenalty *float64  // -2 to 2
 	PresencePenalty  *float64  // -2 to 2
 	MaxTokens        *int64    // at least 1
-	Stop             []string  // at most 4
-	Seed             *int64
-	N                *int64 // 1 to 8
-	ResponseFormat   *ResponseFormat
-	Tools            []Tool
-	ToolChoice       *ToolChoice // only beside tools
+	// MaxCompletionTokens is the newer name of the same, and counts where both
+	// are given: [Request.most].
+	MaxCompletionTokens *int64
+	Stop                []string // at most 4
+	Seed                *int64
+	N                   *int64 // 1 to 8
+	ResponseFormat      *ResponseFormat
+	Tools               []Tool
+	ToolChoice          *ToolChoice // only beside tools
 	// ParallelToolCalls says whether one answer may hold several calls.
 	ParallelToolCalls *bool
 	// ReasoningEffort is none, minimal, low, medium, high, xhigh or max.
@@ -29,9 +32,35 @@ type Request struct {
 	// TopLogprobs others (0 to 20) at each place.
 	Logprobs    *bool
 	TopLogprobs *int64
+
+	// The rest is what fewer providers have.
+	TopK      *int64          // at least 1
+	LogitBias json.RawMessage // an object of numbers from -100 to 100
+	Verbosity string          // low, medium or high
+	// User is the caller's name for the person who asks.
+	User     string
+	Metadata json.RawMessage // an object of at most 16 strings
+	Store    *bool
+	// ServiceTier is OpenAI's word, or the provider's own.
+	ServiceTier        string
+	PromptCacheKey     string
+	PromptCacheOptions json.RawMessage // an object
+	// CacheControl asks that the provider keeps the whole prompt, as that of a
+	// part does up to there.
+	CacheControl json.RawMessage
+	// Modalities are text, audio and image: what the answer shall be.
+	Modalities []string
+	// Audio is the sound of a spoken answer: {voice, format}.
+	Audio            json.RawMessage
+	Prediction       json.RawMessage // an object
+	WebSearchOptions json.RawMessage // an object
+	Moderation       json.RawMessage // an object
+
 	// Extra is extra_body: fields for the wire that the gateway does not know,
 	// an object, laid over the body. It cannot name what the gateway does know.
 	Extra json.RawMessage
+	// Adjusted is what was adapted when the request was read.
+	Adjusted []Adjustment
 }
 
 // Role says who speaks in a [Message].
@@ -61,6 +90,18 @@ type Message struct {
 	// unread and unchanged, but only to where it came from.
 	Reasoning        string
 	ReasoningDetails []json.RawMessage
+	// Images are those that an assistant's message made, of type image_url, and
+	// Spoken what it said aloud.
+	Images []Part
+	Spoken *Spoken
+}
+
+// Spoken is the audio of an answer. What is not known is empty.
+type Spoken struct {
+	ID         string // OpenAI's name for it, for an hour or so
+	Transcript string
+	// Media is the sound. Its type is not known of OpenAI's.
+	Media Media
 }
 
 // PartType says what a [Part] is.
@@ -112,6 +153,14 @@ func (m Media) DataURL() string {
 	return "data:" + m.Type + ";base64," + m.Data
 }
 
+// anyName is a name for a file that has none.
+func (m Media) anyName() string {
+	if m.Type == "application/pdf" {
+		return "file.pdf"
+	}
+	return "file"
+}
+
 // Tool is a function that the model may call. Parameters and Strict are as
 // OpenAI's tools have them.
 type Tool struct {
@@ -128,6 +177,9 @@ type Tool struct {
 type ToolChoice struct {
 	Mode string // auto, none, required or function
 	Name string // of mode function
+	// Allowed are the names of the tools among which auto and required choose.
+	// Nil: all.
+	Allowed []string
 }
 
 // ResponseFormat asks for a form of the answer.

@@ -29,6 +29,12 @@ const (
 	NoStreamOptions Trait = "no_stream_options"
 	// TextOnly: any other part of a message is refused.
 	TextOnly Trait = "text_only"
+	// ImagesOnly: of the parts that are not text only images are taken.
+	ImagesOnly Trait = "images_only"
+	// JSONWord: json_object is refused where no message says JSON.
+	JSONWord Trait = "json_word"
+	// NoJSONObject: json_object is refused, json_schema is not.
+	NoJSONObject Trait = "no_json_object"
 	// NoSchema: json_schema is refused, json_object is not.
 	NoSchema Trait = "no_json_schema"
 	// NoNames: messages[].name is refused.
@@ -54,8 +60,28 @@ const (
 	// ReasoningObject: reasoning_effort is {"reasoning": {"effort": ...}}.
 	ReasoningObject Trait = "reasoning_object"
 	// ThinkingSwitch: reasoning_effort none is {"thinking": {"type": "disabled"}},
-	// and there is low, high and max. No call can be forced while it thinks.
+	// and there is low, high and max. While it thinks, which is the default, no
+	// call can be forced, and sampling parameters are passed over.
 	ThinkingSwitch Trait = "thinking_switch"
+	// ThinkingType: reasoning_effort is {"thinking": {"type": "enabled" or
+	// "disabled"}}, without levels unless the model's row names efforts.
+	ThinkingType Trait = "thinking_type"
+	// EnableThinking: reasoning_effort is enable_thinking, true or false.
+	EnableThinking Trait = "enable_thinking"
+	// GreedyTopP: temperature 0 is refused beside a top_p other than 1.
+	GreedyTopP Trait = "greedy_top_p"
+	// PositivePenalty: frequency_penalty has to be more than 0.
+	PositivePenalty Trait = "positive_penalty"
+	// Alternating: after the first system messages, those of the user and the
+	// assistant take turns, and there are no other system messages.
+	Alternating Trait = "alternating"
+	// NoToolChoice: tool_choice is passed over.
+	NoToolChoice Trait = "no_tool_choice"
+	// RequireParameters: parameters are passed over where a model's server does
+	// not have them, unless {"provider": {"require_parameters": true}} is said.
+	RequireParameters Trait = "require_parameters"
+	// ImagesBack: images go back with the assistant's messages.
+	ImagesBack Trait = "images_back"
 	// NoReasoningSummary: Responses refuse reasoning.summary, as OpenAI's do to
 	// organisations that are not verified.
 	NoReasoningSummary Trait = "no_reasoning_summary"
@@ -77,6 +103,13 @@ func bearer(name string) Credential {
 	return Credential{Name: name, Header: "authorization", Prefix: "Bearer "}
 }
 
+// openAIOnly are the parameters of OpenAI's own service that no compatible one
+// documents.
+var openAIOnly = []string{"verbosity", "metadata", "store", "prompt_cache_options", "modalities", "audio", "moderation"}
+
+// lacks are openAIOnly and others.
+func lacks(others ...string) []string { return slices.Concat(openAIOnly, others) }
+
 // Rows are the providers. All but Azure need no endpoint. The credential's name is the
 // variable in which their users have the key.
 //
@@ -84,17 +117,19 @@ func bearer(name string) Credential {
 var Rows = []Row{
 	{
 		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields, JSONWord},
+		Lacks:  []string{"top_k", "cache_control"},
 	},
 	{
 		Name: "openai-responses", Form: "openai-responses", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, JSONWord},
 	},
 	{
 		// Each customer has an address of its own (azure.go). The models of other
 		// vendors, which it serves as well, do not know the role developer.
 		Name: "azure", Form: "openai-chat", Credential: Credential{Name: "AZURE_OPENAI_API_KEY", Header: "api-key"},
-		Traits: []Trait{OpenAIModels, MaxCompletionTokens, KnownFields},
+		Traits: []Trait{OpenAIModels, MaxCompletionTokens, KnownFields, JSONWord},
+		Lacks:  []string{"top_k", "cache_control"},
 	},
 	{
 		Name: "anthropic", Form: "anthropic", Endpoint: "https://api.anthropic.com/v1",
@@ -105,43 +140,104 @@ var Rows = []Row{
 		Credential: Credential{Name: "GEMINI_API_KEY", Header: "x-goog-api-key"},
 	},
 	{
+		// https://openrouter.ai/docs/api-reference/parameters
 		Name: "openrouter", Form: "openai-chat", Endpoint: "https://openrouter.ai/api/v1", Credential: bearer("OPENROUTER_API_KEY"),
-		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack},
+		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, RequireParameters, ImagesBack},
+		Lacks:  []string{"store", "prompt_cache_options", "moderation"},
 	},
 	{
+		// https://console.groq.com/docs/openai#currently-unsupported-openai-features
+		// and https://console.groq.com/docs/reasoning. Temperature 0 it makes 1e-8 itself.
 		Name: "groq", Form: "openai-chat", Endpoint: "https://api.groq.com/openai/v1", Credential: bearer("GROQ_API_KEY"),
-		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs, OneChoice, KnownFields},
+		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs, OneChoice, KnownFields, ImagesOnly, JSONWord},
+		Lacks:  lacks("top_k", "logit_bias", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
+		Models: []ModelRow{
+			{Name: "openai/gpt-oss", Efforts: []string{"low", "medium", "high"}},
+			{Name: "qwen/qwen3", Efforts: []string{"none", "default"}},
+			{Name: "llama", Lacks: []string{"reasoning_effort"}},
+			{Name: "meta-llama/", Lacks: []string{"reasoning_effort"}},
+		},
 	},
 	{
-		// 422 for any field that it does not know; ids: gptel#1203.
+		// 422 for any field that it does not know; ids: gptel#1203. metadata and
+		// prediction: https://docs.mistral.ai/api/endpoint/chat; prompt_cache_key: recorded.
 		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Credential: bearer("MISTRAL_API_KEY"),
-		Traits: []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, PrefixMark, DocumentURLPart},
+		Traits:  []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, PrefixMark, DocumentURLPart, GreedyTopP},
+		Lacks:   []string{"top_k", "logit_bias", "verbosity", "user", "store", "service_tier", "prompt_cache_options", "cache_control", "modalities", "audio", "web_search_options", "moderation"},
+		Hottest: 1.5,
 	},
 	{
 		// "unknown variant `image_url`, expected `text`"; the reasoning of calls
 		// has to come back.
 		Name: "deepseek", Form: "openai-chat", Endpoint: "https://api.deepseek.com", Credential: bearer("DEEPSEEK_API_KEY"),
-		Traits: []Trait{TextOnly, NoSchema, ThinkingSwitch, ReasoningBack},
+		Traits: []Trait{TextOnly, NoSchema, JSONWord, ThinkingSwitch, ReasoningBack},
+		Lacks:  lacks("top_k", "logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
 	},
 	{
+		// https://docs.x.ai/docs/guides/reasoning: models that reason refuse the
+		// penalties and stop, and each has efforts of its own.
 		Name: "xai", Form: "openai-chat", Endpoint: "https://api.x.ai/v1", Credential: bearer("XAI_API_KEY"),
 		Traits: []Trait{MaxCompletionTokens},
+		Lacks:  lacks("top_k", "cache_control", "prediction"),
+		Models: []ModelRow{
+			{Name: "grok-4.5", Efforts: []string{"low", "medium", "high"}, Lacks: notReasoning},
+			{Name: "grok-4.3", Efforts: []string{"none", "low", "medium", "high"}, Lacks: notReasoning},
+			{Name: "grok-4.20", Lacks: append([]string{"reasoning_effort"}, notReasoning...)},
+			{Name: "grok-4-0709", Lacks: append([]string{"reasoning_effort"}, notReasoning...)},
+			{Name: "grok-4-fast-reasoning", Lacks: notReasoning},
+			{Name: "grok-4-1-fast-reasoning", Lacks: notReasoning},
+			{Name: "grok-code-fast", Lacks: notReasoning},
+			{Name: "grok-3-mini", Efforts: []string{"low", "high"}, Lacks: notReasoning},
+		},
 	},
-	{Name: "together", Form: "openai-chat", Endpoint: "https://api.together.xyz/v1", Credential: bearer("TOGETHER_API_KEY")},
-	{Name: "fireworks", Form: "openai-chat", Endpoint: "https://api.fireworks.ai/inference/v1", Credential: bearer("FIREWORKS_API_KEY")},
-	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: bearer("CEREBRAS_API_KEY"), Traits: []Trait{ReasoningFieldBack}},
-	{Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Credential: bearer("PERPLEXITY_API_KEY")},
-	{Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Credential: bearer("MOONSHOT_API_KEY"), Traits: []Trait{ReasoningBack, NoRequired}},
-	{Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Credential: bearer("ZAI_API_KEY"), Traits: []Trait{ReasoningBack}},
-	{Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Credential: bearer("DASHSCOPE_API_KEY")},
+	{Name: "together", Form: "openai-chat", Endpoint: "https://api.together.xyz/v1", Credential: bearer("TOGETHER_API_KEY"), Lacks: openAIOnly},
+	{Name: "fireworks", Form: "openai-chat", Endpoint: "https://api.fireworks.ai/inference/v1", Credential: bearer("FIREWORKS_API_KEY"), Lacks: openAIOnly},
+	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: bearer("CEREBRAS_API_KEY"), Traits: []Trait{ReasoningFieldBack}, Lacks: openAIOnly},
+	{
+		// https://docs.perplexity.ai/api-reference/chat-completions-post: temperature
+		// is less than 2.
+		Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Credential: bearer("PERPLEXITY_API_KEY"),
+		Traits:  []Trait{Alternating, PositivePenalty, NoJSONObject},
+		Lacks:   lacks("logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction"),
+		Hottest: 1.99,
+	},
+	{
+		Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Credential: bearer("MOONSHOT_API_KEY"),
+		Traits: []Trait{ReasoningBack, NoRequired, ThinkingType}, Lacks: openAIOnly,
+	},
+	{
+		// https://docs.z.ai/guides/capabilities/thinking-mode; reasoning_effort
+		// beside it is recorded of GLM 5.2 and 5.3.
+		Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Credential: bearer("ZAI_API_KEY"),
+		Traits: []Trait{ReasoningBack, ThinkingType}, Lacks: openAIOnly,
+		Models: []ModelRow{{Name: "glm-5.", Efforts: []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}}},
+	},
+	{
+		// https://www.alibabacloud.com/help/en/model-studio/deep-thinking
+		Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Credential: bearer("DASHSCOPE_API_KEY"),
+		Traits: []Trait{EnableThinking}, Lacks: openAIOnly,
+	},
 	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: bearer("HF_TOKEN")},
-	{Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Credential: bearer("COHERE_API_KEY")},
+	{
+		// https://docs.cohere.com/docs/compatibility-api#unsupported-parameters
+		Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Credential: bearer("COHERE_API_KEY"),
+		Lacks: lacks("top_k", "logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
+	},
 	{Name: "github", Form: "openai-chat", Endpoint: "https://models.github.ai/inference", Credential: bearer("GITHUB_TOKEN")},
-	{Name: "ollama", Form: "openai-chat", Endpoint: "http://localhost:11434/v1", Traits: []Trait{ToolImages, OneChoice, DataURLs, ReasoningFieldBack}},
+	{
+		// https://docs.ollama.com/api/openai-compatibility
+		Name: "ollama", Form: "openai-chat", Endpoint: "http://localhost:11434/v1",
+		Traits: []Trait{ToolImages, OneChoice, DataURLs, ReasoningFieldBack, NoToolChoice},
+		Lacks:  lacks("top_k", "logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
+		Models: []ModelRow{{Efforts: []string{"none", "low", "medium", "high", "max"}}},
+	},
 	{Name: "vllm", Form: "openai-chat", Endpoint: "http://localhost:8000/v1", Traits: []Trait{ReasoningFieldBack}},
 	{Name: "lmstudio", Form: "openai-chat", Endpoint: "http://localhost:1234/v1"},
 	{Name: "llamacpp", Form: "openai-chat", Endpoint: "http://localhost:8080/v1", Traits: []Trait{ToolImages}},
 }
+
+// notReasoning are the parameters that some models refuse since they reason.
+var notReasoning = []string{"frequency_penalty", "presence_penalty", "stop"}
 
 // RowAt finds the row of a form whose service has a host, such as
 // api.groq.com or localhost:11434.

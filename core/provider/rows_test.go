@@ -11,7 +11,8 @@ import (
 var traits = []Trait{
 	OpenAIModels, MaxCompletionTokens, DeveloperRole, RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, TextOnly,
 	NoSchema, NoNames, NoLogprobs, OneChoice, NoRequired, KnownFields, PrefixMark, DocumentURLPart, DataURLs, ToolImages,
-	ReasoningObject, ThinkingSwitch, ReasoningBack, ReasoningFieldBack, ReasoningDetailsBack,
+	ReasoningObject, ThinkingSwitch, ThinkingType, EnableThinking, GreedyTopP, PositivePenalty, Alternating, NoToolChoice,
+	RequireParameters, ImagesBack, ImagesOnly, JSONWord, NoJSONObject, ReasoningBack, ReasoningFieldBack, ReasoningDetailsBack,
 }
 
 // TestRows: what code and configuration rely on.
@@ -52,6 +53,23 @@ func TestRows(t *testing.T) {
 		}
 		if !strings.HasPrefix(row.Form, "openai-") && len(row.Traits) > 0 {
 			t.Errorf("%s: traits are of OpenAI's forms", row.Name)
+		}
+		known := func(name string) bool {
+			return slices.ContainsFunc(parameters, func(parameter parameter) bool { return parameter.name == name })
+		}
+		missing := slices.Clone(row.Lacks)
+		for _, model := range row.Models {
+			missing = append(missing, model.Lacks...)
+			for i, effort := range model.Efforts {
+				if order := strings.Fields(efforts + " default"); i > 0 && slices.Index(order, effort) <= slices.Index(order, model.Efforts[i-1]) {
+					t.Errorf("%s: the efforts %q of %s are not in order", row.Name, model.Efforts, model.Name)
+				}
+			}
+		}
+		for _, name := range missing {
+			if !known(name) {
+				t.Errorf("%s lacks the parameter %q, which cannot be taken away", row.Name, name)
+			}
 		}
 		if found, ok := RowAt(row.Form, endpoint.Host); !ok || found.Name != row.Name {
 			t.Errorf("%s: at its host is %q", row.Name, found.Name)

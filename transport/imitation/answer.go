@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode/utf8"
@@ -28,19 +29,6 @@ const (
 		"eiusmod tempor incididunt ut labore et dolore magna aliqua "
 )
 
-// chatRequest is what the provider reads of a request's body.
-type chatRequest struct {
-	Model    string `json:"model"`
-	Messages []struct {
-		Role    string          `json:"role"`
-		Content json.RawMessage `json:"content"`
-	} `json:"messages"`
-	Stream        bool `json:"stream"`
-	StreamOptions struct {
-		IncludeUsage bool `json:"include_usage"`
-	} `json:"stream_options"`
-}
-
 // exchange is one request and the answer to it. Its methods that write return
 // an error when the client went away.
 type exchange struct {
@@ -50,8 +38,10 @@ type exchange struct {
 	n       int    // the request's number, from 1
 	leave   func() // ends the request's count in Peak; to be called ahead of the last write
 
-	chat        chatRequest
+	form        form
+	prompt      prompt
 	behaviour   behaviour
+	calls       bool   // the answer is a tool call
 	text        string // the answer, or the arguments of its tool call
 	promptWords int
 	events      int // written so far
@@ -60,36 +50,39 @@ type exchange struct {
 // read takes the request's body apart and composes the answer's text. The
 // refusal, if any, is the body of a 400 answer.
 func (x *exchange) read(body []byte) *apiError {
-	if err := json.Unmarshal(body, &x.chat); err != nil {
-		return &apiError{
-			Message: fmt.Sprintf("the body is not a chat completion request: %v; allowed: a JSON object", err),
-			Type:    "invalid_request_error",
-		}
-	}
-	if x.chat.Model == "" {
-		return badModel("missing or empty; allowed: a name such as imitated?latency=200ms")
-	}
-	if len(x.chat.Messages) == 0 {
-		return &apiError{
-			Message: "messages: missing or empty; allowed: at least one message",
-			Type:    "invalid_request_error", Param: "messages",
-		}
-	}
 	var refusal *apiError
-	if x.behaviour, refusal = parseModel(x.chat.Model); refusal != nil {
+	if x.prompt, refusal = x.form.read(x, body); refusal != nil {
 		return refusal
 	}
-	said, answered := "", false
-	for _, message := range x.chat.Messages {
-		text := contentText(message.Content)
-		x.promptWords += countWords(text)
-		if message.Role == "user" {
-			said = text
-		}
-		answered = answered || message.Role == "assistant"
+	if x.behaviour, refusal = parseModel(x.prompt.model, x.form.traits().crlf); refusal != nil {
+		return refusal
 	}
+	x.compose()
+	return nil
+}
+
+// compose decides the answer's text.
+func (x *exchange) compose() {
+	said, answered, images := "", false, 0
+	var results []string // of tools, since the user last said something
+	for _, turn := range x.prompt.turns {
+		x.promptWords += countWords(turn.text)
+		images += turn.images
+		switch turn.role {
+		case roleUser:
+			said = turn.text
+			if said != "" {
+				results = nil
+			}
+		case roleTool:
+			results = append(results, turn.text)
+		case roleAssistant:
+			answered = true
+		}
+	}
+	x.calls = x.behaviour.tool != "" && len(results) == 0
 	switch {
-	case x.behaviour.tool != "":
+	case x.calls:
 		x.text = toolArguments
 	case answered && x.behaviour.again != "":
 		x.text = x.behaviour.again
@@ -97,16 +90,33 @@ func (x *exchange) read(body []byte) *apiError {
 		x.text = x.behaviour.text
 	case x.behaviour.size != nil:
 		x.text = wordsText(*x.behaviour.size)
-	case said == "":
-		x.text = "You said nothing. I am an imitated model."
+	case len(x.prompt.schema) > 0 && string(x.prompt.schema) != "null":
+		x.text = string(fitting(x.prompt.schema))
 	default:
-		x.text = fmt.Sprintf("You said: \"%s\". I am an imitated model.", shorten(said))
+		x.text = sentence(said, results, images)
 	}
-	return nil
 }
 
-// sendAnswer answers the chat completion with the fault, one of faults, or
-// without one if it is empty.
+// sentence is the answer where nothing else is asked for.
+func sentence(said string, results []string, images int) string {
+	text := "You said nothing."
+	switch {
+	case len(results) > 0:
+		text = fmt.Sprintf("The tool said: \"%s\".", shorten(strings.Join(results, "\n")))
+	case said != "":
+		text = fmt.Sprintf("You said: \"%s\".", shorten(said))
+	}
+	switch {
+	case images == 1:
+		text += " I see 1 image."
+	case images > 1:
+		text += fmt.Sprintf(" I see %d images.", images)
+	}
+	return text + " I am an imitated model."
+}
+
+// sendAnswer answers the request with the fault, one of faults, or without one
+// if it is empty.
 func (x *exchange) sendAnswer(fault string) error {
 	switch fault {
 	case "html":
@@ -118,7 +128,7 @@ func (x *exchange) sendAnswer(fault string) error {
 	case "reset":
 		return x.reset()
 	}
-	if x.chat.Stream {
+	if x.prompt.stream {
 		return x.stream(fault)
 	}
 	return x.plain(fault)
@@ -126,7 +136,7 @@ func (x *exchange) sendAnswer(fault string) error {
 
 // plain answers with one JSON body.
 func (x *exchange) plain(fault string) error {
-	body := encode(x.completion())
+	body := encode(x.form.document(x))
 	half := body[:len(body)/2]
 	switch fault {
 	case "end":
@@ -134,7 +144,7 @@ func (x *exchange) plain(fault string) error {
 	case "garbage":
 		return x.send(http.StatusOK, typeJSON, []byte(garbage))
 	case "error":
-		return x.sendError(http.StatusOK, x.statusError(http.StatusInternalServerError))
+		return x.send(http.StatusOK, typeJSON, encode(x.form.brokenDocument(x, x.statusError(http.StatusInternalServerError))))
 	case "cut", "stall":
 		x.head(http.StatusOK, typeJSON, len(body))
 		if err := x.write(half); err != nil {
@@ -152,29 +162,33 @@ func (x *exchange) plain(fault string) error {
 func (x *exchange) stream(fault string) error {
 	x.w.Header().Set("Cache-Control", "no-cache")
 	x.head(http.StatusOK, typeSSE, -1)
+	opening, content, closing := x.form.events(x)
 	if fault == "garbage" {
-		if err := x.event([]byte(garbage)); err != nil {
+		first := event{data: []byte(garbage)}
+		if len(opening) > 0 {
+			first.name = opening[0].name
+		}
+		if err := x.event(first); err != nil {
 			return err
 		}
-		return x.lastEvent([]byte("[DONE]"))
+		return x.lastEvents(closing[len(closing)-1:])
 	}
 
-	for _, first := range x.openingDeltas() {
-		if err := x.chunk(first, nil); err != nil {
+	for _, first := range opening {
+		if err := x.event(first); err != nil {
 			return err
 		}
 	}
-	deltas := x.contentDeltas()
 	if fault != "" {
-		deltas = deltas[:len(deltas)/2]
+		content = content[:len(content)/2]
 	}
-	for i, content := range deltas {
+	for i, piece := range content {
 		if i > 0 {
 			if err := x.pause(x.behaviour.gap); err != nil {
 				return err
 			}
 		}
-		if err := x.chunk(content, nil); err != nil {
+		if err := x.event(piece); err != nil {
 			return err
 		}
 	}
@@ -187,61 +201,77 @@ func (x *exchange) stream(fault string) error {
 	case "stall":
 		return x.silence()
 	case "error":
-		return x.lastEvent(encode(errorBody{x.statusError(http.StatusInternalServerError)}))
+		return x.lastEvents(x.form.brokenEvents(x, x.statusError(http.StatusInternalServerError)))
 	}
-	finish := x.finishReason()
-	if err := x.chunk(delta{}, &finish); err != nil {
-		return err
-	}
-	if x.streamsUsage() {
-		if err := x.event(encode(x.usageChunk())); err != nil {
+	return x.lastEvents(closing)
+}
+
+// lastEvents writes the events that end a stream. After the last one a client
+// may regard it as complete.
+func (x *exchange) lastEvents(last []event) error {
+	for i, one := range last {
+		if i == len(last)-1 {
+			x.leave()
+		}
+		if err := x.event(one); err != nil {
 			return err
 		}
 	}
-	return x.lastEvent([]byte("[DONE]"))
-}
-
-// chunk writes one event with a choice in it.
-func (x *exchange) chunk(content delta, finish *string) error {
-	return x.event(encode(x.completionChunk(content, finish)))
-}
-
-// lastEvent writes the event after which a client may regard the stream as
-// complete.
-func (x *exchange) lastEvent(data []byte) error {
-	x.leave()
-	return x.event(data)
+	return nil
 }
 
 // event writes and flushes one server-sent event, after a comment if the
 // behaviour wants comments between events.
-func (x *exchange) event(data []byte) error {
-	end := "\n\n"
+func (x *exchange) event(one event) error {
+	data, raw := one.data.([]byte)
+	if !raw {
+		data = encode(one.data)
+	}
+	line := "\n"
 	if x.behaviour.crlf {
-		end = "\r\n\r\n"
+		line = "\r\n"
 	}
 	var text bytes.Buffer
 	if x.behaviour.comments && x.events > 0 {
-		text.WriteString(": keep-alive" + end)
+		text.WriteString(": keep-alive" + line + line)
 	}
 	x.events++
+	if one.name != "" {
+		text.WriteString("event: " + one.name + line)
+	}
 	text.WriteString("data: ")
 	text.Write(data)
-	text.WriteString(end)
+	text.WriteString(line + line)
 	return x.write(text.Bytes())
 }
 
 // sendStatus answers with the behaviour's status.
 func (x *exchange) sendStatus() error {
-	if x.behaviour.retryAfter != "" {
+	if x.behaviour.retryAfter != "" && !x.form.traits().retryInfo {
 		x.w.Header().Set("Retry-After", x.behaviour.retryAfter)
 	}
 	return x.sendError(x.behaviour.status, x.statusError(x.behaviour.status))
 }
 
 func (x *exchange) sendError(status int, problem apiError) error {
-	return x.send(status, typeJSON, encode(errorBody{problem}))
+	return x.send(status, typeJSON, encode(x.form.errorBody(x, status, problem)))
 }
+
+// statusError returns the form's error of a status. With echo=key its message
+// quotes the request's key.
+func (x *exchange) statusError(status int) apiError {
+	problem := x.form.statusError(status)
+	if problem.Message == "" {
+		problem.Message = fmt.Sprintf("Imitated status %d %s.", status, http.StatusText(status))
+	}
+	if x.behaviour.echoKey {
+		problem.Message = strings.TrimSuffix(problem.Message, ".") + ": " + credential(x.request.Header) + "."
+	}
+	return problem
+}
+
+// requestID names the exchange, as the header does.
+func (x *exchange) requestID() string { return fmt.Sprintf("req_imitated_%d", x.n) }
 
 // send answers with one whole body.
 func (x *exchange) send(status int, contentType string, body []byte) error {
@@ -321,6 +351,17 @@ func (x *exchange) reset() error {
 	return nil
 }
 
+// finish is how the answer ends, in the words of Chat Completions.
+func (x *exchange) finish() string {
+	switch {
+	case x.behaviour.finish != "":
+		return x.behaviour.finish
+	case x.calls:
+		return "tool_calls"
+	}
+	return "stop"
+}
+
 // pieces returns the answer's text as its content chunks.
 func (x *exchange) pieces() []string {
 	chunks := x.behaviour.chunks
@@ -328,7 +369,7 @@ func (x *exchange) pieces() []string {
 	case x.text == "":
 		return nil
 	case chunks > 0: // as asked for
-	case x.behaviour.tool != "":
+	case x.calls:
 		chunks = toolChunks
 	case strings.Count(x.text, " ") < defaultChunks:
 		return strings.SplitAfter(x.text, " ")
@@ -386,23 +427,37 @@ func shorten(text string) string {
 // contentText returns the text of a message's content: a string, or the text
 // parts of an array, one per line. Anything else has none.
 func contentText(content json.RawMessage) string {
-	var text string
+	text, _ := readContent(content)
+	return text
+}
+
+// imageParts are the types of parts that hold an image: of Chat Completions,
+// Responses and Anthropic's Messages.
+var imageParts = []string{"image_url", "input_image", "image"}
+
+// readContent is contentText with the number of images, for all forms whose
+// content is a string or an array of parts with a type.
+func readContent(content json.RawMessage) (text string, images int) {
 	if json.Unmarshal(content, &text) == nil {
-		return text
+		return text, 0
 	}
 	var parts []struct {
+		Type string `json:"type"`
 		Text string `json:"text"`
 	}
 	if json.Unmarshal(content, &parts) != nil {
-		return ""
+		return "", 0
 	}
 	var texts []string
 	for _, part := range parts {
 		if part.Text != "" {
 			texts = append(texts, part.Text)
 		}
+		if slices.Contains(imageParts, part.Type) {
+			images++
+		}
 	}
-	return strings.Join(texts, "\n")
+	return strings.Join(texts, "\n"), images
 }
 
 func countWords(text string) int {
@@ -411,4 +466,16 @@ func countWords(text string) int {
 		count++
 	}
 	return count
+}
+
+// encode returns value as one line of JSON. Unlike json.Marshal it leaves
+// < > & readable, as providers do.
+func encode(value any) []byte {
+	var line bytes.Buffer
+	encoder := json.NewEncoder(&line)
+	encoder.SetEscapeHTML(false)
+	if err := encoder.Encode(value); err != nil {
+		panic(err) // only types of this package come here, and they all encode
+	}
+	return bytes.TrimSuffix(line.Bytes(), []byte("\n"))
 }

@@ -131,10 +131,11 @@ func setText(text *string, value string) bool {
 	return value != ""
 }
 
-// parseModel reads the behaviour out of a model's name. The refusal, if any, is
+// parseModel reads the behaviour out of a model's name; crlf is what holds
+// where the name says nothing of it. The refusal, if any, is
 // the body of a 400 answer.
-func parseModel(name string) (behaviour, *apiError) {
-	b := behaviour{usage: true}
+func parseModel(name string, crlf bool) (behaviour, *apiError) {
+	b := behaviour{usage: true, crlf: crlf}
 	if len(name) > maxName {
 		return b, badModel(fmt.Sprintf("the name has %d bytes; allowed: at most %d", len(name), maxName))
 	}

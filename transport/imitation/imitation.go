@@ -1,9 +1,18 @@
 // Package imitation is an imitated LLM provider: an http.Handler which speaks
-// OpenAI Chat Completions and never calls a model. The demo, the end-to-end
-// tests and the benchmarks use it instead of a provider that costs money.
+// the wire forms of OpenAI, Anthropic and Google and never calls a model. The
+// demo, the end-to-end tests and the benchmarks use it instead of a provider
+// that costs money.
 //
-//	POST {anything}/chat/completions   one chat completion, plain or streamed
-//	GET  {anything}/models             a list holding the one model "imitated"
+//	POST {anything}/chat/completions              OpenAI's Chat Completions
+//	POST {anything}/responses                     OpenAI's Responses
+//	POST {anything}/messages                      Anthropic's Messages
+//	POST {anything}/models/{model}:generateContent
+//	POST {anything}/models/{model}:streamGenerateContent?alt=sse
+//	                                              the Gemini API; without alt=sse
+//	                                              a stream is one JSON array
+//	GET  {anything}/models                        a list of models
+//
+// As a process of its own it is transport/imitation/serve.
 //
 // # Steering it by the model's name
 //
@@ -15,42 +24,46 @@
 //
 // What stands before the first "?" is free; what follows is a URL query (so "+"
 // and %20 are a space). The whole name, at most 64 KiB, is echoed as the
-// answer's model. An unknown key, a key given twice, a value out of its limits
-// and a pair of keys that contradict each other are answered 400 with an OpenAI
-// error that names the key, what was given and what is allowed.
+// answer's model. In Gemini's paths the name is escaped once more ("?" is %3F).
+// An unknown key, a key given twice, a value out of its limits and a pair of
+// keys that contradict each other are answered 400 with an error that names the
+// key, what was given and what is allowed.
 //
 // Timing and amount:
 //
 //	latency=200ms     wait before the response head; 0s to 60s
 //	size=8000         answer with exactly this many bytes of ASCII words; 0 to
-//	                  67108864 (64 MiB); not with tool. Without size the answer
-//	                  is a sentence that echoes the first 1000 bytes of the last
-//	                  user message: You said: "...". I am an imitated model.
+//	                  67108864 (64 MiB); not with tool
 //	text=TEXT         answer with this text, which is not empty; not with size or
 //	                  tool
 //	again=TEXT        with text: the answer where the conversation has an
 //	                  assistant's message
 //	chunks=20         number of content chunks when streamed; 1 to 100000, never
 //	                  more than the answer has characters, cut between them.
-//	                  Default: one per word, at most 40 (tool: 4)
+//	                  Default: one per word, at most 40 (tool: 4). Gemini's tool
+//	                  calls are always one
 //	gap=10ms          pause between content chunks; 0s to 60s
 //
-// Faults:
+// Faults, each as the form in which the request came has it:
 //
-//	status=429        answer this HTTP status with an OpenAI error; 400 to 599
-//	retry_after=1     with status: the Retry-After header in seconds; 0 to 86400
+//	status=429        answer this HTTP status with an error; 400 to 599
+//	retry_after=1     with status: the wait in seconds; 0 to 86400. The header
+//	                  Retry-After, of Gemini the RetryInfo among the details
 //	fault=cut         streamed: half of the chunks, then the connection is closed
 //	                  in mid-answer; plain: half of the JSON under the
 //	                  Content-Length of the whole
-//	fault=end         streamed: half of the chunks, then a clean end without
-//	                  finish_reason and [DONE]; plain: half of the JSON under its
+//	fault=end         streamed: half of the chunks, then a clean end without the
+//	                  events that end an answer; plain: half of the JSON under its
 //	                  own Content-Length
-//	fault=error       streamed: half of the chunks, then data: {"error":{...}} and
-//	                  a clean end without [DONE]; plain: 200 with {"error":{...}}
+//	fault=error       streamed: half of the chunks, then an error and a clean end:
+//	                  Chat data: {"error":{...}} without [DONE], Responses the
+//	                  events error and response.failed, Messages the event error,
+//	                  Gemini data: {"error":{...}}; plain: 200 with the error
+//	                  (Responses: with a response that has failed)
 //	fault=html        status 502 with an HTML page
 //	fault=empty       status 200 with a body of zero bytes
 //	fault=garbage     status 200 with invalid JSON (streamed: as the data of one
-//	                  event, then [DONE])
+//	                  event under the name of the first, then the last event)
 //	fault=hang        no response head until the client goes away; after 60 s the
 //	                  connection is closed
 //	fault=stall       half of the chunks (plain: of the JSON), then silence until
@@ -61,35 +74,69 @@
 //	id=abc            what times counts by, any text up to 200 bytes; default
 //	                  empty. A Provider counts at most 100000 different ids
 //	echo=key          with status or fault=error: the error's message quotes the
-//	                  token of the Authorization header, which otherwise never
-//	                  leaves the provider
+//	                  request's key, which otherwise never leaves the provider
 //
 // Half of the chunks is rounded down. status and fault exclude each other.
 //
 // Shape:
 //
-//	crlf=1            lines of a stream end in CRLF instead of LF; 0 or 1
+//	crlf=1            lines of a stream end in CRLF instead of LF; 0 or 1, and 1
+//	                  for Gemini where it is not given
 //	comments=1        SSE comments (": keep-alive") between events; 0 or 1
 //	usage=0           leaves usage out; 0 or 1
 //	tool=NAME         one tool call to NAME with arguments {"city":"Oslo"} instead
-//	                  of text, finish_reason tool_calls; 1 to 64 of A-Z a-z 0-9 _ -
-//	finish=length     the finish_reason; 1 to 64 of a-z and _
-//	reasoning=TEXT    adds reasoning_content (streamed: one chunk ahead of the
-//	                  content chunks, not counted among them); not empty
+//	                  of text; 1 to 64 of A-Z a-z 0-9 _ -. Not where the
+//	                  conversation ends with a tool's result
+//	finish=length     how the answer ends; 1 to 64 of a-z and _. stop, length,
+//	                  tool_calls and content_filter are said in the form's own
+//	                  words, others are passed on, Gemini's in upper case
+//	reasoning=TEXT    adds reasoning, not empty: Chat's reasoning_content, the
+//	                  reasoning item with a summary of Responses (with
+//	                  encrypted_content where the request includes it), Anthropic's
+//	                  thinking block, Gemini's thought. Streamed it comes ahead of
+//	                  the content chunks and does not count among them
 //
 // # Answers
 //
+// Without text, size or tool the answer follows from the conversation. Where the
+// request has a JSON schema (response_format, text.format, output_config.format,
+// responseJsonSchema or responseSchema), it is a JSON value that fits: objects
+// with their required properties, arrays with one item, strings "imitated",
+// numbers 1, booleans true, of an enum the first. Else it is a sentence with the
+// first 1000 bytes of what was said, and with the number of images if any:
+//
+//	You said: "...". I see 2 images. I am an imitated model.
+//	The tool said: "...". I am an imitated model.
+//
+// the second one where a tool's result came after the user's last text.
+//
 // Everything in an answer follows from the request and from its number n, which
 // counts the requests of one Provider from 1: the id is chatcmpl-imitated-<n>,
-// the header x-request-id is req_imitated_<n>, created is always 1700000000.
-// prompt_tokens is the number of words in the text of all messages,
-// completion_tokens the number of words of the answer without its reasoning.
+// resp_imitated_<n>, msg_imitated_<n> or imitated_<n>, the header x-request-id
+// (Anthropic's request-id) is req_imitated_<n>, created is always 1700000000.
+// The tokens of the prompt are the number of words in the text of all messages,
+// those of the completion the number of words of the answer without its
+// reasoning.
 //
 // A request must be JSON of at most 64 MiB with a model and at least one
-// message; other members than model, messages, stream and stream_options are
-// ignored. A streamed answer is a role chunk, the content chunks, a finish chunk,
-// with stream_options.include_usage a chunk with usage and no choices, and
-// data: [DONE]; every event is flushed on its own.
+// message. Of what a real provider refuses, these are refused:
+//
+//	Responses  max_output_tokens below 16; a result without its call; a schema
+//	           without a name
+//	Messages   no anthropic-version; no max_tokens; an empty text; a result that
+//	           does not follow its call; an object in a schema that is not closed
+//	Gemini     a role other than user and model; a message without parts; a first
+//	           call without thoughtSignature; a result without a name
+//
+// Everything else is ignored. Every event of a stream is flushed on its own.
+//
+// # The list of models
+//
+// It has the shape of Anthropic's for requests with anthropic-version, that of
+// Gemini's for those with x-goog-api-key or below /v1beta, that of OpenRouter's
+// below /api/v1, and else OpenAI's, which tells nothing but names. The models
+// are imitated, imitated-large and imitated-vision, and any other name is
+// answered as well.
 package imitation
 
 import (
@@ -101,7 +148,6 @@ import (
 	"log"
 	"net"
 	"net/http"
-	"strings"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -205,9 +251,10 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 
 	body, readErr := p.readBody(w, r)
 	n, kept := p.keep(r, body)
-	w.Header().Set("X-Request-Id", fmt.Sprintf("req_imitated_%d", n))
-	x := &exchange{w: w, control: http.NewResponseController(w), request: r, n: n, leave: leave}
-	if err := p.answer(x, body, readErr); err != nil {
+	spoken, allowed := route(r)
+	x := &exchange{w: w, control: http.NewResponseController(w), request: r, n: n, leave: leave, form: spoken}
+	w.Header().Set(spoken.traits().requestID, x.requestID())
+	if err := p.answer(x, allowed, body, readErr); err != nil {
 		p.mu.Lock()
 		kept.Aborted = true
 		p.mu.Unlock()
@@ -217,8 +264,9 @@ func (p *Provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
-// answer routes one request. An error means that the client went away.
-func (p *Provider) answer(x *exchange, body []byte, readErr error) error {
+// answer answers one request, whose path takes the method allowed, or none. An
+// error means that the client went away.
+func (p *Provider) answer(x *exchange, allowed string, body []byte, readErr error) error {
 	if _, tooLarge := errors.AsType[*http.MaxBytesError](readErr); tooLarge {
 		return x.sendError(http.StatusRequestEntityTooLarge, apiError{
 			Message: fmt.Sprintf("the request body is larger than the allowed %d bytes", p.maxBody),
@@ -230,18 +278,14 @@ func (p *Provider) answer(x *exchange, body []byte, readErr error) error {
 	}
 
 	method, path := x.request.Method, x.request.URL.Path
-	allowed := http.MethodPost
-	switch {
-	case strings.HasSuffix(path, "/chat/completions"):
-	case strings.HasSuffix(path, "/models"):
-		allowed = http.MethodGet
-	default:
+	switch allowed {
+	case "":
 		return x.sendError(http.StatusNotFound, apiError{
-			Message: fmt.Sprintf("unknown request URL: %s %.200q; allowed: POST .../chat/completions, GET .../models", method, path),
+			Message: fmt.Sprintf("unknown request URL: %s %.200q; allowed: %s", method, path, paths),
 			Type:    "invalid_request_error", Code: "unknown_url",
 		})
-	}
-	if method != allowed {
+	case method:
+	default:
 		x.w.Header().Set("Allow", allowed)
 		return x.sendError(http.StatusMethodNotAllowed, apiError{
 			Message: fmt.Sprintf("method %.20q on %.200q; allowed: %s", method, path, allowed),
@@ -249,12 +293,16 @@ func (p *Provider) answer(x *exchange, body []byte, readErr error) error {
 		})
 	}
 	if allowed == http.MethodGet {
-		return x.send(http.StatusOK, typeJSON, encode(modelList))
+		return x.send(http.StatusOK, typeJSON, encode(modelList(x)))
 	}
 	return p.complete(x, body)
 }
 
-// complete answers one chat completion, or the fault that its model's name asks
+// paths are those that are answered.
+const paths = "POST .../chat/completions, POST .../responses, POST .../messages, " +
+	"POST .../models/{model}:generateContent and :streamGenerateContent, GET .../models"
+
+// complete answers one request for a completion, or the fault that its model's name asks
 // for.
 func (p *Provider) complete(x *exchange, body []byte) error {
 	if refusal := x.read(body); refusal != nil {

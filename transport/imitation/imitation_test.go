@@ -49,11 +49,18 @@ func chatBody(model string, members ...string) string {
 
 // post sends body to the provider at url.
 func post(ctx context.Context, url, body string) answer {
-	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url+"/chat/completions", strings.NewReader(body))
+	return send(ctx, url+"/chat/completions", body, "Authorization", "Bearer "+testKey)
+}
+
+// send sends body to an address, with header fields given by name and value.
+func send(ctx context.Context, url, body string, fields ...string) answer {
+	request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, strings.NewReader(body))
 	if err != nil {
 		return answer{err: err}
 	}
-	request.Header.Set("Authorization", "Bearer "+testKey)
+	for i := 0; i < len(fields); i += 2 {
+		request.Header.Set(fields[i], fields[i+1])
+	}
 	response, err := http.DefaultClient.Do(request)
 	if err != nil {
 		return answer{err: err}
@@ -156,7 +163,7 @@ func TestRoutes(t *testing.T) {
 		{"POST", "/some/where/chat/completions", chatBody("m"), 200, "You said"},
 		{"POST", "/models", "", 405, "allowed: GET"},
 		{"GET", "/chat/completions", "", 405, "allowed: POST"},
-		{"POST", "/completions", chatBody("m"), 404, "allowed: POST .../chat/completions, GET .../models"},
+		{"POST", "/completions", chatBody("m"), 404, "allowed: POST .../chat/completions, POST .../responses, POST .../messages, "},
 		{"POST", "/chat/completions", "{", 400, "not a chat completion request"},
 		{"POST", "/chat/completions", `{"model":7}`, 400, "not a chat completion request"},
 		{"POST", "/chat/completions", "null", 400, "model: missing"},

@@ -105,25 +105,18 @@ func (w *world) keys(key string) (n int) {
 func newWorld(t *testing.T) *world {
 	t.Helper()
 	w := &world{}
-	compatible := imitation.New()
+	imitated := imitation.New()
 	providers := httptest.NewUnstartedServer(http.HandlerFunc(func(rw http.ResponseWriter, r *http.Request) {
 		w.mu.Lock()
 		w.seen = append(w.seen, r.Header.Get("x-api-key")+strings.TrimPrefix(r.Header.Get("Authorization"), "Bearer "))
 		w.mu.Unlock()
 		switch path := r.Host + r.URL.Path; path {
-		case "api.openai.com/v1/chat/completions", "openrouter.ai/api/v1/chat/completions":
-			compatible.ServeHTTP(rw, r)
-		case "api.anthropic.com/v1/messages":
-			var body struct {
-				Messages []struct{ Content []struct{ Text string } }
-			}
-			if err := json.NewDecoder(r.Body).Decode(&body); err != nil || len(body.Messages) == 0 || r.Header.Get("anthropic-version") != "2023-06-01" {
-				http.Error(rw, `{"type":"error","error":{"type":"invalid_request_error","message":"not understood"}}`, 400)
+		case "api.openai.com/v1/chat/completions", "openrouter.ai/api/v1/chat/completions", "api.anthropic.com/v1/messages":
+			if version := r.Header.Get("anthropic-version"); r.Host == "api.anthropic.com" && version != "2023-06-01" {
+				http.Error(rw, "the version is "+version, 400)
 				return
 			}
-			text, _ := json.Marshal("You said: " + body.Messages[0].Content[0].Text)
-			rw.Header().Set("Content-Type", "application/json")
-			_, _ = io.WriteString(rw, `{"id":"msg_1","type":"message","role":"assistant","model":"claude","content":[{"type":"text","text":`+string(text)+`}],"stop_reason":"end_turn","usage":{"input_tokens":1,"output_tokens":1}}`)
+			imitated.ServeHTTP(rw, r)
 		default:
 			http.Error(rw, "nobody is at "+path, 404)
 		}

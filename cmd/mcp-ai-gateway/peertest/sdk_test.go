@@ -82,6 +82,23 @@ func (p *peer) delivered() []*mcp.ProgressNotificationParams {
 	return slices.Clone(p.progress)
 }
 
+// progressOfOne is the progress of the only call so far, whose answer has come:
+// at least two notifications, all of them before the answer.
+func (p *peer) progressOfOne(t *testing.T) []*mcp.ProgressNotificationParams {
+	t.Helper()
+	received := p.record.received()
+	if _, ok := received[len(received)-1].(*jsonrpc.Response); !ok {
+		t.Errorf("after the answer came %+v", received[len(received)-1])
+	}
+	notifications := len(received) - len(p.record.responses())
+	if notifications < 2 {
+		t.Errorf("a stream made %d notifications", notifications)
+	}
+	// The SDK delivers them after the answer, if it likes.
+	eventually(t, deadline, "the SDK has delivered all progress", func() bool { return len(p.delivered()) == notifications })
+	return p.delivered()
+}
+
 // ask calls chat_completion.
 func (p *peer) ask(ctx context.Context, q question) (*mcp.CallToolResult, error) {
 	return p.CallTool(ctx, &mcp.CallToolParams{Name: "chat_completion", Arguments: q.arguments()})

@@ -31,6 +31,7 @@ type choice struct {
 	text, refusal, reasoning string
 	finish, native           string
 	calls                    []toolCall
+	extras                   map[int]any // what a provider wants back beside a call, by its place
 	annotations, images      []any
 	details                  []any // of the reasoning, in the provider's form
 	audio                    any
@@ -89,6 +90,7 @@ func differences(want, got *answer) (found []difference) {
 		note("finish", want.finish, got.finish)
 		note("native", want.native, got.native)
 		note("calls", want.calls, got.calls)
+		note("extras", want.extras, got.extras)
 		note("annotations", want.annotations, got.annotations)
 		note("images", want.images, got.images)
 		note("details", want.details, got.details)
@@ -96,6 +98,43 @@ func differences(want, got *answer) (found []difference) {
 		note("logprobs", want.logprobs, got.logprobs)
 	}
 	return found
+}
+
+// extra notes what comes beside a call.
+func (c *choice) extra(place int, value any) {
+	if value != nil {
+		if c.extras == nil {
+			c.extras = map[int]any{}
+		}
+		c.extras[place] = value
+	}
+}
+
+// named is an answer without the ids of calls that another one does not name:
+// the gateway makes them, and has to make a different one for each call.
+func (a answer) named(want *answer) *answer {
+	a.choices = slices.Clone(a.choices)
+	uses := map[string]int{}
+	for _, c := range a.choices {
+		for _, call := range c.calls {
+			uses[call.id]++
+		}
+	}
+	for i := range min(len(a.choices), len(want.choices)) {
+		c := &a.choices[i]
+		c.calls = slices.Clone(c.calls)
+		for j := range min(len(c.calls), len(want.choices[i].calls)) {
+			id := c.calls[j].id
+			switch known := want.choices[i].calls[j].id; {
+			case known != "":
+			case id == "", uses[id] > 1:
+				c.calls[j].id = fmt.Sprintf("%q, which is no id of its own", id)
+			default:
+				c.calls[j].id = ""
+			}
+		}
+	}
+	return &a
 }
 
 // sorted is an answer whose calls have their arguments in the order of names:
@@ -107,7 +146,8 @@ func (a answer) sorted() *answer {
 		c.calls = slices.Clone(c.calls)
 		for j := range c.calls {
 			if value, ok := parse(c.calls[j].arguments); ok {
-				c.calls[j].arguments = visible(value.plain())
+				written, _ := json.Marshal(value.plain())
+				c.calls[j].arguments = string(written)
 			}
 		}
 	}
@@ -161,6 +201,7 @@ type completion struct {
 				ID, Type string
 				Function struct{ Name, Arguments string }
 				Custom   struct{ Name, Input string }
+				Extra    any `json:"extra_content"`
 			} `json:"tool_calls"`
 			Annotations []any `json:"annotations"`
 			Images      []any `json:"images"`
@@ -233,8 +274,12 @@ func answerOf(effects []core.Effect) (*answer, error) {
 		}
 		if a.failed && i == 0 && len(read.Content) > 1 { // else nothing was said
 			made.text = read.Content[1].Text
+			if made.text == made.refusal || len(c.Message.ToolCalls) > 0 && strings.HasPrefix(made.text, `{"tool_calls":`) {
+				made.text = "" // it shows what else there is
+			}
 		}
-		for _, call := range c.Message.ToolCalls {
+		for place, call := range c.Message.ToolCalls {
+			made.extra(place, call.Extra)
 			made.calls = append(made.calls, toolCall{call.ID, call.Function.Name + call.Custom.Name, call.Function.Arguments + call.Custom.Input})
 		}
 		if i == 0 && deltas.Len() > 0 && deltas.String() != made.text {

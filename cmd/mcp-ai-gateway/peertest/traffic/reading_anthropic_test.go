@@ -40,6 +40,10 @@ func readAnthropic(r *recording) *answer {
 					break
 				}
 			}
+		case "content_block_stop":
+			for _, b := range blocks {
+				b.ended = b.ended || b.index == index
+			}
 		case "message_delta":
 			if said := value.at("delta", "stop_reason").text(); said != "" {
 				reason = said
@@ -59,7 +63,7 @@ func readAnthropic(r *recording) *answer {
 	}
 	var content []node
 	for _, b := range blocks {
-		content = append(content, b.whole())
+		content = append(content, b.whole(!b.ended && !ended && reason == ""))
 	}
 	a.failed = a.failed || message.value == nil || !ended && reason == ""
 	a.fromMessage(message, content, reason, explanation)
@@ -72,10 +76,12 @@ type block struct {
 	index  int64
 	start  node
 	deltas []node
+	ended  bool
 }
 
-// whole is the block as it would stand in a plain reply.
-func (b *block) whole() node {
+// whole is the block as it would stand in a plain reply. One that was cut has
+// no input but what came.
+func (b *block) whole(cut bool) node {
 	object, _ := b.start.value.(map[string]any)
 	var input strings.Builder
 	for _, delta := range b.deltas {
@@ -85,13 +91,24 @@ func (b *block) whole() node {
 			}
 		}
 		input.WriteString(delta.at("partial_json").text())
+		if summary := delta.at("content").text(); summary != "" && object["type"] == "compaction" {
+			object["content"] = node{object["content"]}.text() + summary
+		}
 		if citation := delta.at("citation"); citation.isObject() {
 			list, _ := object["citations"].([]any)
 			object["citations"] = append(list, citation.value)
 		}
 	}
-	if input.Len() > 0 {
+	own := isOwnBlock(node{object})
+	switch asked, whole := parse(input.String()); {
+	case own && whole && input.Len() > 0:
+		object["input"] = asked.value
+	case own:
+	case input.Len() > 0 || cut && object["type"] == "tool_use":
 		object["input"] = input.String()
+	}
+	if cut && (own || object["type"] == "thinking") {
+		object["cut"] = true
 	}
 	return node{object}
 }
@@ -106,13 +123,18 @@ func (a *answer) fromMessage(message node, content []node, reason, explanation s
 			c.annotations = append(c.annotations, plains(part.at("citations").list())...)
 		case "thinking":
 			c.reasoning += part.at("thinking").text()
-			c.details = append(c.details, part.plain())
+			if part.at("cut").value == nil { // else it cannot go back
+				c.details = append(c.details, part.plain())
+			}
 		case "redacted_thinking":
 			c.details = append(c.details, part.plain())
 		case "tool_use":
 			c.calls = append(c.calls, toolCall{part.at("id").text(), part.at("name").text(), argumentsOf(part.at("input"))})
 		case "fallback":
 			a.model = part.at("to", "model").text()
+		}
+		if isOwnBlock(part) && part.at("cut").value == nil {
+			c.details = append(c.details, part.plain())
 		}
 	}
 	if reason == "refusal" {
@@ -121,7 +143,13 @@ func (a *answer) fromMessage(message node, content []node, reason, explanation s
 	if c.finish = finishAnthropic(reason, len(c.calls) > 0); reason == "" && a.failed {
 		c.finish = "error"
 	}
-	a.choices, a.partial = []choice{c}, c.text != ""
+	a.choices, a.partial = []choice{c}, message.value != nil
+}
+
+// isOwnBlock knows what Anthropic's own tools and the API itself did: it goes back.
+func isOwnBlock(block node) bool {
+	kind := block.at("type").text()
+	return slices.Contains([]string{"server_tool_use", "mcp_tool_use", "compaction", "fallback", "container_upload"}, kind) || strings.HasSuffix(kind, "_tool_result")
 }
 
 // finishAnthropic is the unified word for a stop_reason.
@@ -140,7 +168,7 @@ func finishAnthropic(reason string, calls bool) string {
 // argumentsOf are a call's arguments as JSON: the streamed text as it came, a
 // whole input in an order that does not matter.
 func argumentsOf(input node) string {
-	if text := input.text(); text != "" {
+	if text, ok := input.value.(string); ok {
 		return text
 	}
 	data, _ := json.Marshal(input.value)

@@ -115,7 +115,7 @@ func (c *choice) extend(piece node, streamed bool) {
 		for name, value := range logprobs {
 			list, isList := value.([]any)
 			if before, known := joined[name].([]any); known || isList {
-				joined[name] = append(before, list...)
+				joined[name] = append(append([]any{}, before...), list...)
 				continue
 			}
 			joined[name] = value
@@ -137,6 +137,7 @@ func (c *choice) call(call node, position int, streamed bool) {
 		c.calls[number].arguments += arguments
 		return
 	}
+	c.extra(len(c.calls), call.at("extra_content").plain())
 	c.calls = append(c.calls, toolCall{id, name, arguments})
 }
 

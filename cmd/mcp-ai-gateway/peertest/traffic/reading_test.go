@@ -64,11 +64,13 @@ func plains(nodes []node) (values []any) {
 // event is one event of a recorded stream.
 type event struct{ name, data string }
 
-// events splits a whole stream. The field error is llama.cpp's.
+// events splits a whole stream. The field error is llama.cpp's; a line of JSON
+// without a field is how Google breaks off.
 func events(body []byte) (list []event) {
 	text := strings.TrimPrefix(strings.NewReplacer("\r\n", "\n", "\r", "\n").Replace(string(body)), "\ufeff")
 	var current event
 	var data []string
+	bare := false
 	for line := range strings.SplitSeq(text+"\n\n", "\n") {
 		name, value, _ := strings.Cut(strings.TrimLeft(line, " \t"), ":")
 		value = strings.TrimPrefix(value, " ")
@@ -77,13 +79,15 @@ func events(body []byte) (list []event) {
 			if current.data = strings.Join(data, "\n"); data != nil {
 				list = append(list, current)
 			}
-			current, data = event{}, nil
+			current, data, bare = event{}, nil, false
 		case name == "event":
 			current.name = value
 		case name == "data":
 			data = append(data, value)
 		case name == "error":
 			current.name, data = "error", []string{value}
+		case bare, data == nil && line[0] == '{':
+			bare, data = true, append(data, line)
 		}
 	}
 	return list
@@ -119,11 +123,9 @@ func reading(r *recording) *answer {
 	if r.status >= 400 {
 		return &answer{failed: true, status: r.status, message: wordsOf(r.body)}
 	}
-	read := readOpenAI
-	if r.form == anthropicForm {
-		read = readAnthropic
-	}
-	a := read(r)
+	a := map[form]func(*recording) *answer{
+		openAIForm: readOpenAI, responsesForm: readResponses, anthropicForm: readAnthropic, geminiForm: readGemini,
+	}[r.form](r)
 	if a.failed {
 		a.status = r.status
 	}

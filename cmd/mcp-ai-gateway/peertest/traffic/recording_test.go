@@ -7,6 +7,7 @@ import (
 	"maps"
 	"net/url"
 	"os"
+	"path"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -23,7 +24,7 @@ type recording struct {
 	form        form
 	url         string
 	asked       map[string]any // the request's body without what is null; or nil
-	streamed    bool           // the request says so, or the reply where there is no request
+	streamed    bool           // the request says so, or the reply where there is no request that could
 	status      int
 	header      []provider.Field
 	body        []byte
@@ -34,22 +35,45 @@ type form string
 
 const (
 	openAIForm    form = "openai-chat"
+	responsesForm form = "openai-responses"
 	anthropicForm form = "anthropic"
+	geminiForm    form = "gemini"
 )
 
-// formOf tells the form by the path of a URL; other forms are not the
-// gateway's yet.
+// formOf tells the form by the path of a URL. A response that is fetched again
+// by its id has the form of one that was just made.
 func formOf(address string) form {
-	if u, err := url.Parse(address); err == nil {
-		address = u.Path
-	}
+	address = pathOf(address)
 	switch {
 	case strings.HasSuffix(address, "/chat/completions"):
 		return openAIForm
+	case strings.HasSuffix(address, "/responses"), path.Base(path.Dir(address)) == "responses":
+		return responsesForm
 	case strings.HasSuffix(address, "/v1/messages"):
 		return anthropicForm
+	case strings.HasSuffix(address, ":generateContent"), strings.HasSuffix(address, ":streamGenerateContent"):
+		return geminiForm
 	}
 	return ""
+}
+
+func pathOf(address string) string {
+	if u, err := url.Parse(address); err == nil {
+		return u.Path
+	}
+	return address
+}
+
+// unspoken are the groups that are of no wire form of the gateway, and why.
+var unspoken = map[string]string{
+	"anthropic_count_tokens": "it asks for a count, and gets no answer of a model",
+	"anthropic_models":       "a list of models",
+	"cohere":                 "Cohere's own API, v2; its row speaks its OpenAI-compatible one",
+	"gemini_count_tokens":    "it asks for a count, and gets no answer of a model",
+	"groq_models":            "a list of models",
+	"mistral_models":         "a list of models",
+	"ollama_native":          "Ollama's own API; its row speaks its OpenAI-compatible one",
+	"openai_models":          "a list of models",
 }
 
 // title names a recording in tables of exceptions and in messages.
@@ -66,7 +90,8 @@ func (r *recording) get(name string) string {
 
 // isStream reports whether the reply is a stream of events.
 func (r *recording) isStream() bool {
-	return strings.HasPrefix(r.get("content-type"), "text/event-stream") || bytes.HasPrefix(r.body, []byte("data:"))
+	begins := func(field string) bool { return bytes.HasPrefix(r.body, []byte(field)) }
+	return strings.HasPrefix(r.get("content-type"), "text/event-stream") || slices.ContainsFunc([]string{"data:", "event:", ":"}, begins)
 }
 
 // asStream reports whether an SDK is to read the reply as a stream: its user
@@ -94,9 +119,16 @@ func folders(t *testing.T) map[string]string {
 }
 
 // load reads the recordings below a folder whose form the gateway speaks, in
-// the order of their names. None at all is an error: a test over nothing would
-// pass.
+// the order of their names.
 func load(t *testing.T, folder string) []*recording {
+	t.Helper()
+	return slices.DeleteFunc(loadAll(t, folder), func(r *recording) bool { return r.form == "" })
+}
+
+// loadAll reads those of other forms as well, which have to be of the groups of
+// which that is known. None that is of a form is an error: a test over nothing
+// would pass.
+func loadAll(t *testing.T, folder string) []*recording {
 	t.Helper()
 	files, err := filepath.Glob(filepath.Join(folder, "*", "*.json"))
 	if err != nil {
@@ -109,11 +141,12 @@ func load(t *testing.T, folder string) []*recording {
 		if err != nil {
 			t.Fatalf("%s: %v", file, err)
 		}
-		if r.form != "" {
-			recordings = append(recordings, r)
+		if _, known := unspoken[r.group]; r.form == "" && !known {
+			t.Errorf("%s: of no form that the gateway speaks, and its group is not among those of which that is known: %s", r.title(), r.url)
 		}
+		recordings = append(recordings, r)
 	}
-	if len(recordings) == 0 {
+	if !slices.ContainsFunc(recordings, func(r *recording) bool { return r.form != "" }) {
 		t.Fatalf("no recordings in %s", folder)
 	}
 	return recordings
@@ -157,6 +190,9 @@ func read(file string) (*recording, error) {
 		body, _ := parse(string(asked))
 		r.asked, _ = withoutNulls(body.value).(map[string]any)
 		r.streamed = r.asked["stream"] == true
+	}
+	if r.form == geminiForm { // the path says so
+		r.streamed = strings.HasSuffix(pathOf(r.url), ":streamGenerateContent")
 	}
 	return r, nil
 }

@@ -2,17 +2,23 @@ package traffic
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
 	"io"
+	"maps"
 	"net/http"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/anthropics/anthropic-sdk-go"
 	anthropicoption "github.com/anthropics/anthropic-sdk-go/option"
 	"github.com/openai/openai-go/v3"
 	openaioption "github.com/openai/openai-go/v3/option"
+	"github.com/openai/openai-go/v3/responses"
+	"google.golang.org/genai"
 )
 
 // RoundTrip makes a recording the network of an SDK.
@@ -23,25 +29,52 @@ func (r *recording) RoundTrip(request *http.Request) (*http.Response, error) {
 	}
 	return &http.Response{
 		Status: http.StatusText(r.status), StatusCode: r.status, Proto: "HTTP/1.1", ProtoMajor: 1, ProtoMinor: 1,
-		Header: header, Body: io.NopCloser(bytes.NewReader(r.body)), ContentLength: int64(len(r.body)), Request: request,
+		Header: header, Body: io.NopCloser(bytes.NewReader(r.forSDK())), ContentLength: int64(len(r.forSDK())), Request: request,
 	}, nil
 }
 
-// unknownToSDKs are the fields that no SDK has: they are held by the reading
-// of the recorded JSON alone.
-var unknownToSDKs = []string{"reasoning", "details", "native", "annotations", "images", "audio", "logprobs"}
+var signature = regexp.MustCompile(`"thoughtSignature":\s*"[^"]*"`)
+
+// forSDK is the reply's body. Some recordings of Gemini were written anew, with
+// signatures in base64's alphabet for URLs, which JSON of protobuf allows and
+// the SDK refuses, and with it the whole reply: it gets them in the other one.
+func (r *recording) forSDK() []byte {
+	if r.form != geminiForm {
+		return r.body
+	}
+	return signature.ReplaceAllFunc(r.body, func(field []byte) []byte {
+		return bytes.ReplaceAll(bytes.ReplaceAll(field, []byte("-"), []byte("+")), []byte("_"), []byte("/"))
+	})
+}
+
+// unknownToSDKs are the fields that an SDK does not have, or not in a form that
+// compares: they are held by the reading of the recorded JSON alone.
+var unknownToSDKs = map[form][]string{
+	openAIForm:    append([]string{"reasoning", "native"}, ofTheGateway...),
+	responsesForm: ofTheGateway,
+	anthropicForm: append([]string{"reasoning", "native"}, ofTheGateway...),
+	geminiForm:    ofTheGateway,
+}
+
+var ofTheGateway = []string{"details", "annotations", "images", "audio", "logprobs", "extras"}
 
 // askSDK has the form's official SDK read a recording, as its user would.
 func askSDK(r *recording) *answer {
 	network := &http.Client{Transport: r}
 	var a *answer
 	var err error
-	if r.form == anthropicForm {
-		client := anthropic.NewClient(anthropicoption.WithAPIKey("none"), anthropicoption.WithHTTPClient(network), anthropicoption.WithMaxRetries(0))
-		a, err = askAnthropic(client, r)
-	} else {
+	switch r.form {
+	case anthropicForm:
+		a, err = askAnthropic(anthropic.NewClient(anthropicoption.WithAPIKey("none"), anthropicoption.WithHTTPClient(network), anthropicoption.WithMaxRetries(0)), r)
+	case geminiForm:
+		a, err = askGemini(network, r)
+	default:
 		client := openai.NewClient(openaioption.WithAPIKey("none"), openaioption.WithHTTPClient(network), openaioption.WithMaxRetries(0))
-		a, err = askOpenAI(client, r)
+		ask := askOpenAI
+		if r.form == responsesForm {
+			ask = askResponses
+		}
+		a, err = ask(client, r)
 	}
 	if err == nil {
 		return a
@@ -49,6 +82,7 @@ func askSDK(r *recording) *answer {
 	a.failed = true
 	var openAIError *openai.Error
 	var anthropicError *anthropic.Error
+	var geminiError genai.APIError
 	switch {
 	case errors.As(err, &openAIError):
 		a.status = openAIError.StatusCode
@@ -57,6 +91,11 @@ func askSDK(r *recording) *answer {
 		}
 	case errors.As(err, &anthropicError):
 		a.status, a.message = anthropicError.StatusCode, wordsOf([]byte(anthropicError.RawJSON()))
+	case errors.As(err, &geminiError):
+		a.message = []string{geminiError.Message}
+		if r.status >= 300 { // else the body alone says it
+			a.status = geminiError.Code
+		}
 	}
 	return a
 }
@@ -81,6 +120,10 @@ var limits = []limit{
 	{openAIForm, []string{"failed"}, holds("\nerror: {"), "it drops llama.cpp's field error, and with it the failure"},
 	{openAIForm, []string{"failed"}, isCut, "it does not notice that a stream was cut"},
 	{anthropicForm, []string{"failed"}, isCut, "it does not notice that a stream was cut"},
+	{responsesForm, []string{"id"}, renames, "it has the id of the last event, where a gateway gives each event another"},
+	{geminiForm, []string{"calls"}, holds(`"partialArgs"`), "it hands pieces of arguments on as they come"},
+	{geminiForm, []string{"message"}, isList, "it does not read an error that is a list"},
+	{geminiForm, nil, hasNumber("finishReason"), "it refuses an enum that is written as its number"},
 }
 
 // sighting says what recordings showed of a limit: some met its condition, some
@@ -89,6 +132,27 @@ type sighting struct{ met, needed bool }
 
 func holds(sign string) func(*recording, *answer) bool {
 	return func(r *recording, _ *answer) bool { return bytes.Contains(r.body, []byte(sign)) }
+}
+
+// renames finds a response whose id is not the same in every event.
+func renames(r *recording, want *answer) bool {
+	for _, event := range events(r.body) {
+		value, _ := parse(event.data)
+		if value.at("type").text() == "response.completed" {
+			return value.at("response", "id").text() != want.id
+		}
+	}
+	return false
+}
+
+// hasNumber finds a member whose value is a number, where it should be a word.
+func hasNumber(name string) func(*recording, *answer) bool {
+	sign := regexp.MustCompile(`"` + name + `":\s*[0-9]`)
+	return func(r *recording, _ *answer) bool { return sign.Match(r.body) }
+}
+
+func isList(r *recording, _ *answer) bool {
+	return r.status >= 300 && bytes.HasPrefix(r.body, []byte("["))
 }
 
 func failsWhole(r *recording, want *answer) bool {
@@ -161,6 +225,189 @@ func askOpenAI(client openai.Client, r *recording) (*answer, error) {
 		}
 		made.finish = finishOpenAI(c.FinishReason, len(made.calls) > 0, true)
 		a.choices = append(a.choices, made)
+	}
+	return a, nil
+}
+
+func askResponses(client openai.Client, r *recording) (*answer, error) {
+	params := responses.ResponseNewParams{Model: "any", Input: responses.ResponseNewParamsInputUnion{OfString: openai.String("Hello")}}
+	var whole responses.Response
+	if r.asStream() {
+		stream := client.Responses.NewStreaming(context.Background(), params)
+		defer stream.Close()
+		items := map[int64]responses.ResponseOutputItemUnion{}
+		for whole.ID == "" && stream.Next() { // nothing follows the whole response
+			switch event := stream.Current(); event.Type {
+			case "response.output_item.done":
+				items[event.OutputIndex] = event.Item
+			case "response.completed", "response.incomplete", "response.failed":
+				whole = event.Response
+			case "error":
+				return &answer{message: []string{event.Message}}, errBroken
+			}
+		}
+		if err := stream.Err(); err != nil {
+			return &answer{}, err
+		}
+		if len(whole.Output) == 0 { // nothing, though items came
+			for _, index := range slices.Sorted(maps.Keys(items)) {
+				whole.Output = append(whole.Output, items[index])
+			}
+		}
+	} else {
+		got, err := client.Responses.New(context.Background(), params)
+		if err != nil {
+			return &answer{}, err
+		}
+		whole = *got
+	}
+	a := &answer{id: whole.ID, model: whole.Model, created: int64(whole.CreatedAt)}
+	if u := whole.Usage; whole.JSON.Usage.Valid() {
+		a.usage = &usage{
+			u.InputTokens, u.OutputTokens, u.TotalTokens,
+			u.InputTokensDetails.CachedTokens, u.InputTokensDetails.CacheWriteTokens, u.OutputTokensDetails.ReasoningTokens,
+		}
+		a.usage.include(0)
+	}
+	c := choice{}
+	var thoughts []string
+	for _, item := range whole.Output {
+		switch item.Type {
+		case "message":
+			for _, part := range item.Content {
+				if part.Type == "output_text" {
+					c.text += part.Text
+				}
+				c.refusal += part.Refusal
+			}
+		case "reasoning":
+			for _, part := range item.Summary {
+				thoughts = append(thoughts, part.Text)
+			}
+			for _, part := range item.AsReasoning().Content {
+				thoughts = append(thoughts, part.Text)
+			}
+		case "function_call":
+			c.calls = append(c.calls, toolCall{item.CallID, item.Name, cmp.Or(item.Arguments.OfString, "{}")})
+		case "custom_tool_call":
+			c.calls = append(c.calls, toolCall{item.CallID, item.Name, item.Input})
+		}
+	}
+	c.reasoning = joinThoughts(thoughts)
+	c.finish, c.native = finishResponses(string(whole.Status), whole.IncompleteDetails.Reason, len(c.calls) > 0, true)
+	a.choices = []choice{c}
+	switch whole.Status {
+	case responses.ResponseStatusFailed, responses.ResponseStatusCancelled:
+		a.message = []string{whole.Error.Message}
+		return a, errBroken
+	case responses.ResponseStatusCompleted, responses.ResponseStatusIncomplete:
+		return a, nil
+	}
+	return a, errBroken // there is no response yet, or none came
+}
+
+// errBroken is what an SDK's user makes of an answer that ended otherwise than
+// well, of which the SDK makes no error.
+var errBroken = errors.New("the answer says that it is none")
+
+func askGemini(network *http.Client, r *recording) (*answer, error) {
+	config := &genai.ClientConfig{Backend: genai.BackendGeminiAPI, APIKey: "none", HTTPClient: network}
+	if strings.Contains(r.url, "aiplatform") {
+		config.Backend = genai.BackendVertexAI
+	}
+	client, err := genai.NewClient(context.Background(), config)
+	if err != nil {
+		return &answer{}, err
+	}
+	var pieces []*genai.GenerateContentResponse
+	once := false
+	// Else it would ask for the rest of an answer that goes on elsewhere.
+	alone := &genai.GenerateContentConfig{AutomaticContinuation: genai.Ptr(false)}
+	switch prompt := genai.Text("Hello"); {
+	case r.asStream():
+		for piece, err := range client.Models.GenerateContentStream(context.Background(), "any", prompt, alone) {
+			if err != nil {
+				return &answer{}, err
+			}
+			pieces = append(pieces, piece)
+		}
+	case r.streamed: // a list, which the SDK never asks for: its types read it
+		if err := json.Unmarshal(r.forSDK(), &pieces); err != nil {
+			return &answer{}, err
+		}
+	default:
+		piece, err := client.Models.GenerateContent(context.Background(), "any", prompt, alone)
+		if err != nil {
+			return &answer{}, err
+		}
+		pieces, once = []*genai.GenerateContentResponse{piece}, true
+	}
+	a := &answer{}
+	var blocked *genai.GenerateContentResponsePromptFeedback
+	for _, piece := range pieces {
+		a.id, a.model = cmp.Or(a.id, piece.ResponseID), cmp.Or(a.model, piece.ModelVersion)
+		if !piece.CreateTime.IsZero() && a.created == 0 {
+			a.created = piece.CreateTime.Unix()
+		}
+		if u := piece.UsageMetadata; u != nil && (u.PromptTokenCount > 0 || u.TotalTokenCount > 0) {
+			a.usage = &usage{
+				int64(u.PromptTokenCount + u.ToolUsePromptTokenCount), int64(u.CandidatesTokenCount + u.ThoughtsTokenCount), int64(u.TotalTokenCount),
+				int64(u.CachedContentTokenCount), 0, int64(u.ThoughtsTokenCount),
+			}
+			a.usage.include(0)
+		}
+		if feedback := piece.PromptFeedback; feedback != nil && feedback.BlockReason != "" {
+			blocked = feedback
+		}
+		for _, said := range piece.Candidates {
+			c := a.choice(int(said.Index))
+			if said.FinishReason != "" && said.FinishReason != genai.FinishReasonUnspecified {
+				c.native = string(said.FinishReason)
+			}
+			if said.FinishMessage != "" {
+				c.refusal = said.FinishMessage
+			}
+			if said.Content == nil {
+				continue
+			}
+			for _, part := range said.Content.Parts {
+				switch call := part.FunctionCall; {
+				case call != nil && call.Name != "":
+					arguments, err := json.Marshal(call.Args)
+					if err != nil {
+						return a, err
+					}
+					if call.Args == nil {
+						arguments = []byte("{}")
+					}
+					c.calls = append(c.calls, toolCall{call.ID, call.Name, string(arguments)})
+				case part.Thought:
+					c.reasoning += part.Text
+				default:
+					c.text += part.Text
+				}
+			}
+		}
+	}
+	if len(a.choices) == 0 && blocked != nil {
+		a.choices = []choice{{finish: "content_filter", native: string(blocked.BlockReason), refusal: blocked.BlockReasonMessage}}
+		return a, nil
+	}
+	broken := len(a.choices) == 0
+	for i := range a.choices {
+		c := &a.choices[i]
+		c.finish = finishGemini(c.native, len(c.calls) > 0, c.text != "" || len(c.calls) > 0)
+		if c.native == "" && blocked != nil { // after some of the answer
+			c.finish, c.native, c.refusal = "content_filter", string(blocked.BlockReason), cmp.Or(c.refusal, blocked.BlockReasonMessage)
+		}
+		if c.finish != "content_filter" {
+			c.refusal = ""
+		}
+		// The SDK's documentation: without a reason the model has not stopped.
+		broken = broken || c.finish == "error" || c.native == "" && !once
+	}
+	if broken {
+		return a, errBroken
 	}
 	return a, nil
 }
