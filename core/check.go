@@ -156,8 +156,9 @@ func (f SchemaFault) sentence() string {
 }
 
 // repair asks once more for an answer that is wrong, and tells why it is. The
-// second answer takes the place of the first; if there is none, the first
-// stays. The usage of the other is kept with its attempt.
+// second answer takes the place of the first, a cut one as well if some of it
+// has left the gateway; if there is none, the first stays. The usage of the
+// other is kept with its attempt.
 func (c *call) repair(request *provider.Request, first *answer) *answer {
 	again := *request
 	again.Messages = slices.Clone(request.Messages)
@@ -169,7 +170,7 @@ func (c *call) repair(request *provider.Request, first *answer) *answer {
 	again.Messages = append(again.Messages, provider.Message{Role: provider.User, Parts: []provider.Part{{Type: provider.TextPart, Text: complaint}}})
 	tried := len(c.reached)
 	second := c.askHeeding(first.target, &again)
-	if second.fault != nil {
+	if second.fault != nil && !c.spoke {
 		if second.response != nil && len(c.reached) > tried {
 			c.reached[tried].Usage = second.response.Usage
 		}
@@ -177,8 +178,10 @@ func (c *call) repair(request *provider.Request, first *answer) *answer {
 		return first
 	}
 	c.reached[tried-1].Usage = first.response.Usage
-	second.repaired = true
-	c.judge(&again, second)
+	if second.fault == nil {
+		second.repaired = true
+		c.judge(&again, second)
+	}
 	return second
 }
 

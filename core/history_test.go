@@ -19,22 +19,30 @@ import (
 // call, nothing after it, JSON that is JSON; and the same effects from an
 // engine that is reached through frames.
 func FuzzHistory(f *testing.F) {
-	for _, seed := range coretest.HistorySeeds() {
-		f.Add(seed)
-	}
+	coretest.AddHistories(f)
 	f.Fuzz(func(t *testing.T, data []byte) { holdHistory(t, data, map[string]int{}) })
 }
 
 // TestHistories holds them over drawn histories, which have effects of every
-// kind that a call may have.
+// kind that a call may have, and of every wire form replies with all that it may
+// bring.
 func TestHistories(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range int64(2000) {
-		data := make([]byte, 600)
+	for seed := range int64(500) {
+		data := make([]byte, 1200)
 		rand.New(rand.NewSource(seed)).Read(data)
 		holdHistory(t, data, seen)
 	}
-	for _, name := range []string{"Manifest", "Fetch", "Abort", "Timer", "Check", "Delta", "Result"} {
+	wanted := []string{"Manifest", "Fetch", "Abort", "Timer", "Check", "Delta", "Result"}
+	for form := range provider.Translators {
+		for _, what := range []string{"answer", "partial answer", "error", "delta", "reasoning_content", "reasoning_details", "tool_calls", "annotations", "usage"} {
+			wanted = append(wanted, form+" "+what)
+		}
+		if form != "anthropic" {
+			wanted = append(wanted, form+" refusal", form+" images")
+		}
+	}
+	for _, name := range append(wanted, "openai-chat audio", "gemini audio") {
 		if seen[name] == 0 {
 			t.Errorf("no history has a %s: %v", name, seen)
 		}
@@ -42,15 +50,14 @@ func TestHistories(t *testing.T) {
 	t.Log(seen)
 }
 
-// holdHistory holds the laws over a history, and counts its effects by name.
+// holdHistory holds the laws over a history, and counts its effects by name and
+// what came of replies by form.
 func holdHistory(t *testing.T, data []byte, seen map[string]int) {
 	plain, through := core.New(), framed{core.New()}
-	asked := map[core.ID]string{} // calls in flight, by tool
-	open := map[core.ID]string{}  // fetches and timers in flight
-	said := map[core.ID]string{}  // text that left the gateway
+	calls := &callsInFlight{asked: map[core.ID]string{}, open: map[core.ID]string{}, said: map[core.ID]string{}, form: map[core.ID]string{}}
 	coretest.NewHistory(data).Events(func(event core.Event) []core.Effect {
 		if call, ok := event.(*core.Call); ok {
-			asked[call.ID] = "call of " + call.Tool
+			calls.asked[call.ID] = "call of " + call.Tool
 		}
 		copied := duplicate(event)
 		effects, err := plain.Step(event)
@@ -69,22 +76,78 @@ func holdHistory(t *testing.T, data []byte, seen map[string]int) {
 		}
 		switch event := event.(type) { // what the host ended
 		case *core.End:
-			delete(open, event.ID)
+			delete(calls.open, event.ID)
 		case *core.Fail:
-			delete(open, event.ID)
+			delete(calls.open, event.ID)
 		case *core.Fire:
-			delete(open, event.ID)
+			delete(calls.open, event.ID)
 		case *core.Checked:
-			delete(open, event.ID)
+			delete(calls.open, event.ID)
 		}
 		for _, effect := range effects {
 			seen[reflect.TypeOf(effect).Elem().Name()]++
-			checkEffect(t, effect, asked, open, said)
+			switch effect := effect.(type) {
+			case *core.Fetch:
+				calls.form[effect.ID.Call()] = coretest.FormOf(effect.URL)
+			case *core.Delta:
+				seen[calls.form[effect.ID]+" delta"]++
+			case *core.Result:
+				countResult(t, effect, calls.form[effect.ID], seen)
+			}
+			calls.check(t, effect)
 		}
 		return effects
 	})
-	if len(asked) > 0 {
-		t.Fatalf("no result for %v", asked)
+	if len(calls.asked) > 0 {
+		t.Fatalf("no result for %v", calls.asked)
+	}
+}
+
+// callsInFlight are what has begun and not ended.
+type callsInFlight struct {
+	asked map[core.ID]string // by tool
+	open  map[core.ID]string // fetches, timers and checks
+	said  map[core.ID]string // text that left the gateway
+	form  map[core.ID]string // of the latest fetch's reply
+}
+
+// countResult counts what a call's replies brought, by their form.
+func countResult(t *testing.T, result *core.Result, form string, seen map[string]int) {
+	var body struct {
+		StructuredContent map[string]stdjson.RawMessage
+		Meta              struct {
+			Completion map[string]stdjson.RawMessage `json:"mcp-ai-gateway/completion"`
+			Error      struct{ Status int }          `json:"mcp-ai-gateway/error"`
+		} `json:"_meta"`
+	}
+	if err := stdjson.Unmarshal(result.Body, &body); err != nil {
+		t.Fatal(err)
+	}
+	completion := body.StructuredContent
+	if completion == nil {
+		completion = body.Meta.Completion
+	}
+	var choices []struct{ Message map[string]stdjson.RawMessage }
+	if completion["choices"] != nil { // a comparison has several such objects
+		if err := stdjson.Unmarshal(completion["choices"], &choices); err != nil {
+			t.Fatal(err)
+		}
+	}
+	switch {
+	case result.Kind == "" && len(choices) > 0:
+		seen[form+" answer"]++
+	case len(choices) > 0:
+		seen[form+" partial answer"]++
+	case body.Meta.Error.Status >= 400: // which the provider said
+		seen[form+" error"]++
+	}
+	for _, choice := range choices {
+		for name := range choice.Message {
+			seen[form+" "+name]++
+		}
+	}
+	if usage := completion["usage"]; len(usage) > 0 && string(usage) != "null" {
+		seen[form+" usage"]++
 	}
 }
 
@@ -149,7 +212,9 @@ func duplicate(event core.Event) core.Event {
 	return event
 }
 
-func checkEffect(t *testing.T, effect core.Effect, asked, open, said map[core.ID]string) {
+// check holds the laws over one effect, and notes it.
+func (c *callsInFlight) check(t *testing.T, effect core.Effect) {
+	asked, open, said := c.asked, c.open, c.said
 	// A reply that brought an answer may go on while that is checked or asked
 	// for again.
 	answered := func(call core.ID) {
@@ -232,6 +297,9 @@ func checkEffect(t *testing.T, effect core.Effect, asked, open, said map[core.ID
 			if text := said[effect.ID]; text == "" || strings.Contains(block.Text, text) || stdjson.Valid([]byte(block.Text)) || shuffled(block.Text, text) {
 				return // raw results hold the text in another form
 			}
+		}
+		if c.form[effect.ID] == "openai-responses" {
+			return // a whole item counts, and may be another than its pieces were
 		}
 		t.Fatalf("%q went out, and the result is %s", said[effect.ID], effect.Body)
 	case *core.Log:

@@ -52,9 +52,7 @@ func (r *reused) close() {
 // FuzzNative holds the guest to the native engine over any history of events:
 // the same effects, byte for byte.
 func FuzzNative(f *testing.F) {
-	for _, seed := range coretest.HistorySeeds() {
-		f.Add(seed)
-	}
+	coretest.AddHistories(f)
 	var guests reused
 	f.Cleanup(guests.close)
 	f.Fuzz(func(t *testing.T, data []byte) {

@@ -78,7 +78,9 @@ func checkDecode(t *testing.T, form string, status int, contentType string, body
 	if form == "anthropic" { // of blocks whose pieces are mixed each comes out whole
 		text, first = sorted(text), sorted(first)
 	}
-	if streamed := len(response.Raw) == 0; streamed && text != first || !streamed && whole.text != "" {
+	// Of Responses a whole item counts, which may be another than its pieces.
+	retold := form == "openai-responses"
+	if streamed := len(response.Raw) == 0; streamed && text != first && !retold || !streamed && whole.text != "" {
 		t.Fatalf("%q went out, and the answer is %q", whole.text, first)
 	}
 
@@ -101,6 +103,40 @@ func checkDecode(t *testing.T, form string, status int, contentType string, body
 	if usage := response.Usage; usage != nil && (usage.PromptTokens < 0 || usage.CompletionTokens < 0 || usage.TotalTokens < 0) {
 		t.Fatalf("negative counts: %+v", usage)
 	}
+	if whole.err == nil {
+		checkBack(t, form, response)
+	}
+}
+
+// checkBack: an answer can go back to its provider, if its calls can be
+// answered, as Gemini's always can: it names few of them.
+func checkBack(t *testing.T, form string, response *provider.Response) {
+	ids := map[string]bool{}
+	for _, choice := range response.Choices {
+		answer := choice.Message
+		message := provider.Message{Role: provider.Assistant, Reasoning: answer.ReasoningContent, ToolCalls: answer.ToolCalls, ReasoningDetails: answer.ReasoningDetails}
+		if answer.Content != nil {
+			message.Parts = []provider.Part{{Type: provider.TextPart, Text: *answer.Content}}
+		}
+		usable := true
+		for _, call := range message.ToolCalls {
+			named := call.ID != "" && !ids[call.ID]
+			ids[call.ID] = true
+			if !named || call.Function != nil && !json.Valid([]byte(call.Function.Arguments)) {
+				if usable = false; form == "gemini" {
+					t.Fatalf("the call %+v %+v cannot be answered", call, call.Function)
+				}
+			}
+		}
+		if !usable {
+			continue
+		}
+		user := provider.Message{Role: provider.User, Parts: []provider.Part{{Type: provider.TextPart, Text: "x"}}}
+		request := &provider.Request{Model: "gemini-3-pro", Messages: []provider.Message{user, message}}
+		if http, _, err := provider.Translators[form].Encode(&provider.Row{Form: form}, request); err != nil || !json.Valid(http.Body) {
+			t.Fatalf("%s, %v", http.Body, err)
+		}
+	}
 }
 
 func sorted(text string) string {
@@ -117,7 +153,7 @@ var kinds = []provider.Kind{
 var finishes = []provider.FinishReason{provider.FinishStop, provider.FinishLength, provider.FinishToolCalls, provider.FinishContentFilter, provider.FinishError}
 
 // fuzzDecode takes a body as it is, or one that is assembled from what is
-// drawn: a reply of either form, with odd values in the fields that are read.
+// drawn: a reply of any form, with odd values in the fields that are read.
 func fuzzDecode(f *testing.F, form string, cuts []byte) {
 	for _, seed := range coretest.HistorySeeds() {
 		for kind := range byte(16) {
@@ -151,4 +187,24 @@ func FuzzDecodeAnthropic(f *testing.F) {
 	f.Add(529, "application/json", []byte(`{"type":"error","error":{"type":"overloaded_error","message":"m"},"request_id":"r"}`), cuts, []byte(nil))
 	f.Add(500, "text/html", []byte("<html>\xff"), cuts, []byte(nil))
 	fuzzDecode(f, "anthropic", cuts)
+}
+
+func FuzzDecodeGemini(f *testing.F) {
+	cuts := []byte{3, 0, 1}
+	f.Add(200, "application/json", []byte(`{"candidates":[{"content":{"parts":[{"text":"a","thought":true,"thoughtSignature":"s"},{"text":"b","thoughtSignature":"s"},{"functionCall":{"name":"f","args":{"a":1}}},{"inlineData":{"mimeType":"audio/wav","data":"QUJD"}},{"x":1}]},"finishReason":1,"groundingMetadata":{"groundingChunks":[{"web":{"uri":"u"}}],"groundingSupports":[{"segment":{"startIndex":1,"endIndex":9},"groundingChunkIndices":[0,1e300]}]},"logprobsResult":{"chosenCandidates":[{"token":"a"}]}}],"usageMetadata":{"promptTokenCount":1e300,"totalTokenCount":-1}}`), cuts, []byte(nil))
+	f.Add(200, "text/event-stream", []byte("data: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"name\":\"f\",\"willContinue\":true}}]}}]}\r\n\r\ndata: {\"candidates\":[{\"content\":{\"parts\":[{\"functionCall\":{\"partialArgs\":[{\"jsonPath\":\"$.a[0]['b']\",\"stringValue\":\"x\"}]}}]},\"finishReason\":\"STOP\"}]}\r\n\r\n{\"error\":{\r\n\"code\":500}}\r\n"), cuts, []byte(nil))
+	f.Add(200, "application/json", []byte(`[{"candidates":[{"content":{}}]},{"error":{"message":"m"}}]`), cuts, []byte(nil))
+	f.Add(200, "application/json", []byte(`{"promptFeedback":{"blockReason":"SAFETY"}}`), cuts, []byte(nil))
+	f.Add(429, "application/json", []byte(`[{"error":{"code":429,"message":"limit: 0","status":"RESOURCE_EXHAUSTED"}}]`), cuts, []byte(nil))
+	fuzzDecode(f, "gemini", cuts)
+}
+
+func FuzzDecodeResponses(f *testing.F) {
+	cuts := []byte{3, 0, 1}
+	f.Add(200, "application/json", []byte(`{"id":"r","status":"completed","output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"a"}]},{"type":"message","content":[{"type":"output_text","text":"b","annotations":[{}],"logprobs":[{"token":"b"}]},{"type":"refusal","refusal":"c"}]},{"type":"function_call","call_id":"d","arguments":{"a":1}},{"type":"image_generation_call","result":"AAAA"}],"usage":{"input_tokens":1,"total_tokens":9}}`), cuts, []byte(nil))
+	f.Add(200, "text/event-stream", []byte("event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"output_index\":7,\"item\":{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":\"n\"}}\n\ndata: {\"type\":\"response.custom_tool_call_input.delta\",\"output_index\":7,\"delta\":\"x\"}\n\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":-3,\"content_index\":9,\"delta\":\"y\",\"logprobs\":[{}]}\n\ndata: {\"type\":\"response.incomplete\",\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"output\":[{\"type\":\"message\",\"content\":\"z\"}]}}\n\n"), cuts, []byte(nil))
+	f.Add(200, "text/event-stream", []byte("data: {\"type\":\"response.reasoning_text.delta\",\"delta\":\"x\"}\n\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"reasoning\"}}\n\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"m\"}}}\n\n"), cuts, []byte(nil))
+	f.Add(200, "text/event-stream", []byte("data: {\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}\n\n"), cuts, []byte(nil))
+	f.Add(400, "application/json", []byte(`{"error":{"message":"m","param":"input","code":null}}`), cuts, []byte(nil))
+	fuzzDecode(f, "openai-responses", cuts)
 }

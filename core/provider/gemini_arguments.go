@@ -33,7 +33,7 @@ const geminiArgumentLimit = 4096
 func (a *geminiArguments) add(piece json.Value) bool {
 	at := &a.root
 	for _, name := range geminiPathNames(text(piece.Get("jsonPath"))) {
-		at.list = strings.HasPrefix(name, "[")
+		at.list = strings.HasPrefix(name, "[") && at != &a.root // arguments are an object
 		i := slices.IndexFunc(at.inner, func(known *geminiArgument) bool { return known.name == name })
 		if i < 0 {
 			if a.count++; a.count > geminiArgumentLimit {

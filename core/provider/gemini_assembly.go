@@ -318,7 +318,7 @@ func (a *geminiAssembly) result() *Response {
 			message.Audio, _ = json.Marshal(geminiAudio{"audio_" + a.id, base64.StdEncoding.EncodeToString(c.sound), "", c.soundType})
 		}
 		for _, call := range c.calls {
-			message.ToolCalls = append(message.ToolCalls, call.result(ids[0], c.finish != ""))
+			message.ToolCalls = append(message.ToolCalls, call.result(ids[0], c.finish != "" || a.blocked != "" || a.whole))
 			ids = ids[1:]
 		}
 		switch {

@@ -1,12 +1,8 @@
 package provider
 
 import (
-	"bytes"
-	"io"
-	"reflect"
 	"strings"
 	"testing"
-	"testing/iotest"
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
@@ -117,41 +113,6 @@ func TestResponsesRefusals(t *testing.T) {
 			t.Errorf("%s: got %v", test.want, err)
 		}
 	}
-}
-
-// FuzzDecodeResponses: any reply gives an answer or an error, the same however
-// its bytes are cut, and what was handed on is the answer's text where nothing
-// was told twice.
-func FuzzDecodeResponses(f *testing.F) {
-	f.Add(200, []byte(`{"id":"r","status":"completed","output":[{"type":"reasoning","summary":[{"type":"summary_text","text":"a"}]},{"type":"message","content":[{"type":"output_text","text":"b","annotations":[{}],"logprobs":[{"token":"b"}]},{"type":"refusal","refusal":"c"}]},{"type":"function_call","call_id":"d","arguments":{"a":1}},{"type":"image_generation_call","result":"AAAA"}],"usage":{"input_tokens":1,"total_tokens":9}}`))
-	f.Add(200, []byte("event: response.output_item.added\ndata: {\"type\":\"response.output_item.added\",\"output_index\":7,\"item\":{\"type\":\"custom_tool_call\",\"call_id\":\"c\",\"name\":\"n\"}}\n\ndata: {\"type\":\"response.custom_tool_call_input.delta\",\"output_index\":7,\"delta\":\"x\"}\n\ndata: {\"type\":\"response.output_text.delta\",\"output_index\":-3,\"content_index\":9,\"delta\":\"y\",\"logprobs\":[{}]}\n\ndata: {\"type\":\"response.incomplete\",\"response\":{\"incomplete_details\":{\"reason\":\"max_output_tokens\"},\"output\":[{\"type\":\"message\",\"content\":\"z\"}]}}\n\n"))
-	f.Add(200, []byte("data: {\"type\":\"response.reasoning_text.delta\",\"delta\":\"x\"}\n\ndata: {\"type\":\"response.output_item.done\",\"item\":{\"type\":\"reasoning\"}}\n\ndata: {\"type\":\"response.failed\",\"response\":{\"error\":{\"code\":\"server_error\",\"message\":\"m\"}}}\n\n"))
-	f.Add(200, []byte("data: {\"type\":\"error\",\"error\":{\"type\":\"t\",\"message\":\"m\"}}\n\n"))
-	f.Add(400, []byte(`{"error":{"message":"m","param":"input","code":null}}`))
-	f.Fuzz(func(t *testing.T, status int, body []byte) {
-		decode := func(body io.Reader) (*Response, string, error) {
-			var deltas strings.Builder
-			response, err := openAIResponses{}.Decode(&Reply{Status: status, Body: body}, func(text string) { deltas.WriteString(text) })
-			return response, deltas.String(), err
-		}
-		whole, wholeText, wholeErr := decode(bytes.NewReader(body))
-		if wholeErr != nil {
-			if fault, ok := wholeErr.(*Error); !ok || fault.Kind == "" {
-				t.Fatalf("the error is %#v", wholeErr)
-			}
-		} else if len(whole.Choices) != 1 {
-			t.Fatal("neither an answer nor an error")
-		}
-		if whole != nil {
-			if _, err := json.Marshal(whole); err != nil {
-				t.Fatal("the response is not JSON")
-			}
-		}
-		bytewise, bytewiseText, bytewiseErr := decode(iotest.OneByteReader(bytes.NewReader(body)))
-		if !reflect.DeepEqual(whole, bytewise) || !reflect.DeepEqual(wholeErr, bytewiseErr) || wholeText != bytewiseText {
-			t.Fatalf("whole %+v %v %q\nbytewise %+v %v %q", whole, wholeErr, wholeText, bytewise, bytewiseErr, bytewiseText)
-		}
-	})
 }
 
 // TestResponsesUncounted: a server that counts nothing is understood by its ids.

@@ -42,8 +42,11 @@ func TestStory(t *testing.T) {
 		var file strings.Builder
 		file.WriteString("providers:\n")
 		for _, p := range []struct{ name, form, path string }{
-			{"openai", "openai", "/v1"}, {"anthropic", "anthropic", "/v1"}, {"gemini", "gemini", "/v1beta"},
-			{"openrouter", "openrouter", "/api/v1"}, {"mine", "openai-responses", "/v1"},
+			{"openai", "openai", "/v1"},
+			{"anthropic", "anthropic", "/v1"},
+			{"gemini", "gemini", "/v1beta"},
+			{"openrouter", "openrouter", "/api/v1"},
+			{"mine", "openai-responses", "/v1"},
 		} {
 			provider, endpoint := ownProvider(t)
 			providers[p.name] = provider
