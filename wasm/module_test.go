@@ -24,7 +24,7 @@ func TestGuests(t *testing.T) {
 	for _, name := range []string{"gateway.wasm", "gateway-lines.wasm"} {
 		bytes := guestBytes(t, name)
 		if len(bytes) > 6<<20 {
-			t.Errorf("%s has %d bytes, the limit is 6 MB", name, len(bytes))
+			t.Errorf("%s has %d bytes, the limit is 6 MiB", name, len(bytes))
 		}
 		module, err := runtime.CompileModule(ctx, bytes)
 		if err != nil {

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport/imitation"
 )
 
@@ -67,11 +69,48 @@ func TestDocumentedCommands(t *testing.T) {
 	}
 }
 
+// TestDocumentedCalls: every block of JSON of the pages about the tools is the
+// arguments of one, which a machine takes.
+func TestDocumentedCalls(t *testing.T) {
+	block := regexp.MustCompile("(?ms)^```json\n(.*?)^```$")
+	calls := 0
+	for _, page := range []string{"models.md", "arguments.md"} {
+		text, err := os.ReadFile(filepath.Join("..", "..", "docs", page))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, match := range block.FindAllStringSubmatch(string(text), -1) {
+			calls++
+			machine := core.New()
+			if _, err := machine.Step(&core.Configure{Config: core.Config{Checks: true, Providers: provider.Rows}}); err != nil {
+				t.Fatal(err)
+			}
+			tool := "list_models"
+			switch arguments := match[1]; {
+			case strings.Contains(arguments, `"models"`):
+				tool = "compare_models"
+			case strings.Contains(arguments, `"messages"`):
+				tool = "chat_completion"
+			}
+			effects, err := machine.Step(&core.Call{ID: core.CallID(1), Tool: tool, Arguments: []byte(match[1])})
+			if err != nil || len(effects) == 0 {
+				t.Fatalf("%s: %v", page, err)
+			}
+			if result, over := effects[len(effects)-1].(*core.Result); over && (result.Kind != "" || !strings.Contains(match[1], "dry_run")) {
+				t.Errorf("%s: %s\n%s", page, match[1], result.Body)
+			}
+		}
+	}
+	if calls < 6 {
+		t.Errorf("only %d calls were found", calls)
+	}
+}
+
 // TestPaths: what the documentation points to is there.
 func TestPaths(t *testing.T) {
 	link := regexp.MustCompile(`\]\(([^)#:]+)\)`)
 	links := 0
-	for _, page := range []string{"../../README.md", "../../docs/tour.md", "../../docs/RATIONALE.md", "../../docs/abi.md", "../../docs/hosts.md", "../../docs/providers.md", "../../docs/rules.md", "../../docs/configuration.md"} {
+	for _, page := range []string{"../../README.md", "../../docs/tour.md", "../../docs/RATIONALE.md", "../../docs/abi.md", "../../docs/hosts.md", "../../docs/providers.md", "../../docs/rules.md", "../../docs/configuration.md", "../../docs/models.md", "../../docs/arguments.md"} {
 		text, err := os.ReadFile(page)
 		if err != nil {
 			t.Fatal(err)
