@@ -22,7 +22,8 @@ func (n named) full() string { return n.row.Name + "/" + n.id }
 // stand for several models. The way of a name:
 //
 //  1. an alias;
-//  2. PROVIDER/MODEL, where PROVIDER is one that is configured;
+//  2. PROVIDER/MODEL, where PROVIDER is one that is configured; unless its list is
+//     known and has no such model, and another's has one of just this name;
 //  3. what the catalogue has by this name: the user's providers in their order,
 //     so that openai's own gpt-5 goes before another's;
 //  4. the provider whose family it is of (claude-... is anthropic's);
@@ -91,7 +92,7 @@ func (k *catalogue) find(name string) (named, bool) {
 		switch {
 		case own != nil:
 			return named{row, own.ID, own}, true
-		case len(listed) > 0: // openai/gpt-oss-120b is groq's, meta-llama/... anybody's
+		case len(listed) > 0 && k.lists[row.Name] != nil: // openai/gpt-oss-120b is not OpenAI's
 			return k.at(listed[0]), true
 		case row.ServesVendors() && !strings.Contains(rest, "/"):
 			return named{row: row, id: name}, true // openrouter/auto

@@ -42,7 +42,7 @@ func TestPage(t *testing.T) {
 	}
 
 	// The examples of metas, in the order of the page.
-	metas := []any{new(core.Configure), new(core.Call), new(core.Head), new(core.Fail), new(core.Fetch), new(core.Result)}
+	metas := []any{new(core.Configure), new(core.Call), new(core.Head), new(core.Fail), new(core.Checked), new(core.Fetch), new(core.Result)}
 	examples := regexp.MustCompile("(?m)^```json\n(.*)\n```$").FindAllStringSubmatch(page, -1)
 	if len(examples) != len(metas) {
 		t.Fatalf("it has %d examples", len(examples))

@@ -95,7 +95,7 @@ func TestReactorHost(t *testing.T) {
 
 // batch is a session as lines, and what the native engine makes of it.
 const batch = `{"kind":"configure","at_ms":1700000000000,"meta":{"config":{"target":"any","providers":[` +
-	`{"name":"openai","form":"openai-chat","endpoint":"https://api.openai.com/v1"},` +
+	`{"name":"openai","form":"openai-chat","endpoint":"https://api.openai.com/v1","families":["gpt-"]},` +
 	`{"name":"other","form":"openai-chat","endpoint":"http://127.0.0.1:1/v1","credential":{"name":"k","header":"authorization","prefix":"Bearer "}}]}}}
 {"kind":"describe","at_ms":1700000000000}
 {"kind":"call","id":"1","at_ms":1700000000100,"meta":{"tool":"chat_completion","seed":"18446744073709551615","deltas":true},` +
