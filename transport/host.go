@@ -62,8 +62,8 @@ type HostConfig struct {
 	// States say of providers what is not as usual, for calls that list models.
 	// Nil: nobody knows.
 	States func() []core.State
-	// Lists takes providers' lists of models that a call has read. Nil: they are
-	// read again by the next call that needs them.
+	// Lists takes providers' lists of models that a call has read, before the call's
+	// result goes out. Nil: they are read again by the next call that needs them.
 	Lists func([]core.List)
 	// Log takes lines for the operator. Nil: nobody reads them.
 	Log func(string)
@@ -495,10 +495,16 @@ func (h *Host) perform(s *slot, effect core.Effect) {
 		}
 	case *core.Result:
 		h.lessons.add(effect.Learned)
-		if h.config.Lists != nil && len(effect.Lists) > 0 {
-			go h.config.Lists(effect.Lists) // it may write files, and configure this very slot
+		if h.config.Lists == nil || len(effect.Lists) == 0 {
+			h.finish(s, effect)
+			break
 		}
-		h.finish(s, effect)
+		go func() { // they may be written to a file, and this very slot be configured with them
+			h.config.Lists(effect.Lists)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			h.finish(s, effect)
+		}()
 	case *core.Log:
 		h.Log(effect.Text)
 	case *core.Manifest: // nobody asked

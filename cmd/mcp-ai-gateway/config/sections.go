@@ -14,7 +14,7 @@ import (
 )
 
 // tools are those that can be offered.
-var tools = []string{"chat_completion", "list_models", "compare_models", "get_result"}
+var tools = core.ToolNames
 
 // efforts are the values of reasoning_effort, from none to the most.
 var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}

@@ -173,7 +173,10 @@ func rowOf(t *testing.T, r *recording) provider.Row {
 	}
 	row := provider.Row{Name: u.Host, Form: string(r.form), Endpoint: provider.AzureVersion(endpoint, "")}
 	if known, official := provider.RowAt(row.Form, u.Host); official {
-		row.Name, row.Traits = known.Name, known.Traits
+		row.TakeAfter(known)
+		if model, _ := r.asked["model"].(string); !strings.HasPrefix(model, known.Name+"/") { // else it says whom to ask
+			row.Name = known.Name
+		}
 	}
 	return row
 }
