@@ -75,8 +75,13 @@ func cacheDir() string { return filepath.Join(built, "cache", "mcp-ai-gateway", 
 
 // buildGuest builds as scripts/build does.
 func buildGuest(path string, arguments ...string) error {
+	const core = "github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	mod, err := guestMod()
+	if err != nil {
+		return err
+	}
 	command := exec.Command("go", append([]string{
-		"build", "-trimpath", "-buildvcs=false", "-ldflags=-s -w -buildid=", "-o", path,
+		"build", "-modfile=" + mod, "-trimpath", "-buildvcs=false", "-gcflags=" + core + "=-l", "-gcflags=" + core + "/provider=-l", "-ldflags=-s -w -buildid=", "-o", path,
 	}, arguments...)...)
 	command.Env = append(environment, "GOOS=wasip1", "GOARCH=wasm", "CGO_ENABLED=0")
 	if out, err := command.CombinedOutput(); err != nil {
@@ -84,6 +89,25 @@ func buildGuest(path string, arguments ...string) error {
 	}
 	return nil
 }
+
+// guestMod writes the go.mod of the guests beside them.
+var guestMod = sync.OnceValues(func() (string, error) {
+	mod := filepath.Join(built, "guest.mod")
+	for from, to := range map[string]string{"go.mod": mod, "go.sum": filepath.Join(built, "guest.sum")} {
+		text, err := os.ReadFile(filepath.Join("..", from))
+		if err != nil {
+			return "", err
+		}
+		if err := os.WriteFile(to, text, 0o600); err != nil {
+			return "", err
+		}
+	}
+	edit := exec.Command("go", "mod", "edit", "-replace=github.com/tidwall/pretty=./wasm/guest/pretty", mod)
+	if out, err := edit.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("%s: %v\n%s", strings.Join(edit.Args, " "), err, out)
+	}
+	return mod, nil
+})
 
 func guestBytes(t testing.TB, name string) []byte {
 	t.Helper()

@@ -1,9 +1,10 @@
 // Package json is the core's one door to JSON: decode, encode, scan.
 //
-// Encoding and decoding of structs is done by goccy/go-json in native builds
-// and by encoding/json in the wasip1 build, where go-json would add 4.5 MB to
-// the module and seconds to its compilation (docs/RATIONALE.md). The build tag
-// `stdjson` gives a native build with encoding/json too, so that the
+// Encoding and decoding of structs is done by goccy/go-json in native builds.
+// In the wasip1 build, where go-json would add 4.5 MB to the module and
+// encoding/json adds half a megabyte, this package does it, for the types that
+// the core has (docs/RATIONALE.md): FuzzOwn holds it against encoding/json. The
+// build tag `stdjson` gives a native build with encoding/json, so that the
 // transcripts tell a library's difference from a target's.
 //
 // Scanning is done by tidwall/gjson on both targets: a delta of a stream is a
@@ -16,16 +17,12 @@ package json
 
 import (
 	"bytes"
-	stdjson "encoding/json"
 	"strconv"
 	"unicode/utf16"
 	"unicode/utf8"
 
 	"github.com/tidwall/gjson"
 )
-
-// RawMessage is JSON that is carried unread.
-type RawMessage = stdjson.RawMessage
 
 // Value is one scanned JSON value. It refers to the bytes it was scanned from.
 type Value = gjson.Result
@@ -46,7 +43,8 @@ const (
 const MaxDepth = 9999
 
 // Marshal encodes v without HTML escaping, compact and without a final newline.
-// Map keys are sorted, so the bytes depend on v alone.
+// Map keys are sorted, so the bytes depend on v alone; the wasip1 build takes no
+// maps.
 func Marshal(v any) ([]byte, error) { return marshal(v) }
 
 // Unmarshal decodes data into v.
@@ -108,20 +106,18 @@ func escaped(data []byte) (rune, bool) {
 
 // Compact returns valid data without insignificant white space.
 func Compact(data []byte) []byte {
-	var out bytes.Buffer
-	if stdjson.Compact(&out, data) != nil {
-		return data
+	if out, err := compact(data); err == nil {
+		return out
 	}
-	return out.Bytes()
+	return data
 }
 
 // Indent returns valid data laid out for people, two spaces a level.
 func Indent(data []byte) []byte {
-	var out bytes.Buffer
-	if stdjson.Indent(&out, data, "", "  ") != nil {
-		return data
+	if out, err := indent(data); err == nil {
+		return out
 	}
-	return out.Bytes()
+	return data
 }
 
 // shallow reports whether no bracket of data is nested deeper than MaxDepth.

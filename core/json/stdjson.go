@@ -1,4 +1,4 @@
-//go:build wasip1 || stdjson
+//go:build stdjson && !wasip1
 
 package json
 
