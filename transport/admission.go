@@ -17,21 +17,21 @@ import (
 // how it went: that of the provider, which has the user's limits and learns whether
 // the provider can be reached, and that of the model, which learns whether it
 // answers. So a model that is overloaded, or asks for a pause, keeps nobody from
-// the other models of its provider. It gives the gates their clock and lock.
+// the other models of its provider. It gives the gates their clock and lock, which
+// is taken twice for an exchange that need not wait.
 type Admission struct {
 	next Fetcher
 
 	mu        sync.Mutex
 	providers door
 	models    door
-	seen      []model // that were asked, in the order of the first time
-	known     map[model]bool
+	seen      []model          // that were asked, in the order of the first time
+	names     map[model]string // of those, at the models' gate
+	failed    bool             // something did, so that somebody may be on trial
 }
 
 // model is a model of a provider.
 type model struct{ provider, id string }
-
-func (m model) name() string { return m.provider + "/" + m.id }
 
 // door is a gate, and who waits in front of it.
 type door struct {
@@ -43,7 +43,7 @@ type door struct {
 // NewAdmission returns a fetcher in front of another, with limits by provider.
 func NewAdmission(next Fetcher, limits map[string]gate.Limits) *Admission {
 	return &Admission{
-		next: next, known: map[model]bool{},
+		next: next, names: map[model]string{},
 		providers: door{gate: gate.New(limits), waiting: map[uint64]chan *gate.Refuse{}},
 		models:    door{gate: gate.New(nil), waiting: map[uint64]chan *gate.Refuse{}},
 	}
@@ -51,90 +51,138 @@ func NewAdmission(next Fetcher, limits map[string]gate.Limits) *Admission {
 
 // Fetch performs one exchange, when both gates admit it.
 func (a *Admission) Fetch(ctx context.Context, fetch *core.Fetch, body Body, tell func(core.Event)) {
-	id := uint64(fetch.ID)
-	asked := model{fetch.Provider, fetch.Model}
-	a.see(asked)
-	if fail := a.pass(ctx, &a.models, fetch, asked.name()); fail != nil {
-		tell(fail)
-		return
-	}
-	ofModel := gate.Done{Fetch: id, Kind: provider.Canceled} // where nothing else is told
-	defer func() { a.done(&a.models, ofModel) }()
-	if fail := a.pass(ctx, &a.providers, fetch, fetch.Provider); fail != nil {
-		tell(fail)
-		return
-	}
+	ofModel := gate.Done{Fetch: uint64(fetch.ID), Kind: provider.Canceled} // where nothing else is told
 	ofProvider := ofModel
-	defer func() { a.done(&a.providers, ofProvider) }()
-	a.next.Fetch(ctx, fetch, body, func(event core.Event) {
-		switch event := event.(type) {
-		case *core.Head:
-			ofProvider.Kind = "" // it was reached
-			if ofModel.Kind, ofModel.RetryAfterMS = outcome(event); ofModel.Kind == "" {
-				ofModel.Kind = provider.Canceled // until the end has come
-				a.step(&a.models, &gate.Head{Fetch: id, AtMS: now()})
+	passed, fail := a.pass(ctx, fetch)
+	if fail == nil {
+		trial := a.onTrial()
+		a.next.Fetch(ctx, fetch, body, func(event core.Event) {
+			switch event := event.(type) {
+			case *core.Head:
+				ofProvider.Kind = "" // it was reached
+				if ofModel.Kind, ofModel.RetryAfterMS = outcome(event); ofModel.Kind == "" {
+					ofModel.Kind = provider.Canceled // until the end has come
+				}
+				if trial {
+					a.began(ofModel)
+				}
+			case *core.End:
+				if ofModel.Kind == provider.Canceled {
+					ofModel.Kind = ""
+				}
+			case *core.Fail:
+				ofModel.Kind, ofModel.RetryAfterMS = event.Kind, event.RetryAfterMS
+				if ofProvider.Kind != "" { // nothing had come
+					ofProvider.Kind = event.Kind
+				}
 			}
-			a.step(&a.providers, &gate.Head{Fetch: id, AtMS: now()})
-		case *core.End:
-			if ofModel.Kind == provider.Canceled {
-				ofModel.Kind = ""
-			}
-		case *core.Fail:
-			ofModel.Kind, ofModel.RetryAfterMS = event.Kind, event.RetryAfterMS
-			if ofProvider.Kind != "" { // nothing had come
-				ofProvider.Kind = event.Kind
-			}
-		}
-		tell(event)
-	})
+			tell(event)
+		})
+	}
+	a.mu.Lock()
+	ofModel.AtMS, ofProvider.AtMS = now(), now()
+	a.failed = a.failed || ofModel.Kind != "" && ofModel.Kind != provider.Canceled
+	if passed > 0 {
+		a.perform(&a.models, a.models.gate.Step(&ofModel))
+	}
+	if passed > 1 {
+		a.perform(&a.providers, a.providers.gate.Step(&ofProvider))
+	}
+	a.mu.Unlock()
+	if fail != nil {
+		tell(fail)
+	}
 }
 
-// see notes a model that is asked.
-func (a *Admission) see(asked model) {
+// onTrial reports whether somebody may be, whom a reply that begins well clears.
+func (a *Admission) onTrial() bool {
 	a.mu.Lock()
 	defer a.mu.Unlock()
-	if !a.known[asked] {
-		a.known[asked] = true
-		a.seen = append(a.seen, asked)
-	}
+	return a.failed
 }
 
-// pass waits until a gate admits an exchange, and returns what it is to be told
-// where that does not happen.
-func (a *Admission) pass(ctx context.Context, d *door, fetch *core.Fetch, name string) *core.Fail {
-	id := uint64(fetch.ID)
-	event := gate.Ask{Fetch: id, Call: uint64(fetch.ID.Call()), Provider: name, AtMS: now()}
+// began tells the gates that a reply has begun.
+func (a *Admission) began(ofModel gate.Done) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	head := gate.Head{Fetch: ofModel.Fetch, AtMS: now()}
+	if ofModel.Kind == provider.Canceled {
+		a.perform(&a.models, a.models.gate.Step(&head))
+	}
+	a.perform(&a.providers, a.providers.gate.Step(&head))
+}
+
+// pass waits until both gates admit an exchange. It returns how many did, and what
+// is to be told where that were not both.
+func (a *Admission) pass(ctx context.Context, fetch *core.Fetch) (passed int, fail *core.Fail) {
+	event := gate.Ask{Fetch: uint64(fetch.ID), Call: uint64(fetch.ID.Call())}
 	if deadline, ok := ctx.Deadline(); ok {
 		event.DeadlineMS = deadline.UnixMilli()
 	}
-	answer := make(chan *gate.Refuse, 1)
+	asked := model{fetch.Provider, fetch.Model}
 	a.mu.Lock()
-	d.waiting[id] = answer
-	a.perform(d, d.gate.Step(&event))
-	a.mu.Unlock()
-	select {
-	case refuse := <-answer:
-		return refused(refuse)
-	default:
+	name, known := a.names[asked]
+	if !known {
+		name = asked.provider + "/" + asked.id
+		a.names[asked] = name
+		a.seen = append(a.seen, asked)
 	}
+	for _, at := range []struct {
+		door *door
+		name string
+	}{{&a.models, name}, {&a.providers, fetch.Provider}} {
+		event.Provider, event.AtMS = at.name, now()
+		refuse, waits := a.ask(at.door, &event)
+		if waits != nil {
+			a.mu.Unlock()
+			refuse, fail = a.await(ctx, at.door, event.Fetch, waits)
+			a.mu.Lock()
+		}
+		if refuse != nil {
+			fail = refused(refuse)
+		}
+		if fail != nil {
+			break
+		}
+		passed++
+	}
+	a.mu.Unlock()
+	return passed, fail
+}
+
+// ask asks a gate. Where it has no answer yet, waits receives it. The lock is held.
+func (a *Admission) ask(d *door, event *gate.Ask) (refuse *gate.Refuse, waits chan *gate.Refuse) {
+	waits = make(chan *gate.Refuse, 1)
+	d.waiting[event.Fetch] = waits
+	a.perform(d, d.gate.Step(event))
 	select {
-	case refuse := <-answer:
-		return refused(refuse)
+	case refuse = <-waits:
+		return refuse, nil
+	default:
+		return nil, waits
+	}
+}
+
+// await waits for a gate's answer, as long as anybody does.
+func (a *Admission) await(ctx context.Context, d *door, id uint64, waits chan *gate.Refuse) (*gate.Refuse, *core.Fail) {
+	select {
+	case refuse := <-waits:
+		return refuse, nil
 	case <-ctx.Done():
 	}
 	a.mu.Lock()
 	defer a.mu.Unlock()
 	select {
-	case refuse := <-answer: // it came first
-		return refused(refuse)
+	case refuse := <-waits: // it came first
+		return refuse, nil
 	default:
 	}
 	delete(d.waiting, id)
 	a.perform(d, d.gate.Step(&gate.Leave{Fetch: id}))
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
-		return &core.Fail{Kind: provider.Timeout, Reason: "it was not asked within the time allowed, since others were before it"}
+		return nil, &core.Fail{Kind: provider.Timeout, Reason: "it was not asked within the time allowed, since others were before it"}
 	}
-	return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+	return nil, &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
 }
 
 // refused gives a gate's refusal the form of a failure.
@@ -146,11 +194,6 @@ func refused(refuse *gate.Refuse) *core.Fail {
 		Kind: refuse.Kind, Reason: refuse.Reason, Next: refuse.Next, Refused: true,
 		Retry: refuse.RetryAfterMS > 0, RetryAfterMS: refuse.RetryAfterMS,
 	}
-}
-
-func (a *Admission) done(d *door, done gate.Done) {
-	done.AtMS = now()
-	a.step(d, &done)
 }
 
 // step gives a gate an event.
@@ -198,7 +241,7 @@ func (a *Admission) States(providers []string) (states []core.State) {
 			if asked.provider != name {
 				continue
 			}
-			if text := state(a.models.gate.Status(asked.name(), at), at); text != "" {
+			if text := state(a.models.gate.Status(a.names[asked], at), at); text != "" {
 				states = append(states, core.State{Provider: name, Text: cmp.Or(asked.id, "its list") + " is " + text})
 			}
 		}
