@@ -242,13 +242,11 @@ func (e *openAIChatEncoding) refused(field, got, allowed string) *Error {
 // refusals are what a server refuses, or passes over, and what the request
 // would not be the same without.
 func (e *openAIChatEncoding) refusals(request *Request) *Error {
-	switch {
-	case e.row.has(OneChoice) && request.N != nil && *request.N > 1:
+	if e.row.has(OneChoice) && request.N != nil && *request.N > 1 {
 		return e.refused("n", decimal(*request.N), "1")
-	case e.row.has(NoLogprobs) && request.Logprobs != nil && *request.Logprobs:
-		return e.refused("logprobs", "true", "false")
-	case e.row.has(NoLogprobs) && request.TopLogprobs != nil && *request.TopLogprobs > 0:
-		return e.refused("top_logprobs", decimal(*request.TopLogprobs), "0")
+	}
+	if name, given, none := request.probabilities(); name != "" && e.row.has(NoLogprobs) {
+		return e.refused(name, given, none)
 	}
 	return nil
 }
@@ -273,8 +271,15 @@ func (e *openAIChatEncoding) names(request *Request) {
 	default:
 		e.wire.Seed = request.Seed
 	}
-	if !e.row.has(NoLogprobs) {
-		e.wire.Logprobs, e.wire.TopLogprobs = request.Logprobs, request.TopLogprobs
+	asked, _, _ := request.probabilities()
+	switch {
+	case e.row.has(NoLogprobs):
+	case asked == "":
+		e.wire.Logprobs = request.Logprobs // top_logprobs 0 would be refused beside it
+	default:
+		// "logprobs must be set to true if this parameter is used", of top_logprobs.
+		yes := true
+		e.wire.Logprobs, e.wire.TopLogprobs = &yes, request.TopLogprobs
 	}
 }
 
@@ -378,7 +383,7 @@ func (e *openAIChatEncoding) routing(request *Request) {
 		return
 	}
 	schema := request.ResponseFormat != nil && request.ResponseFormat.Type == "json_schema"
-	if schema || is(request.Logprobs) || request.TopLogprobs != nil && *request.TopLogprobs > 0 {
+	if probabilities, _, _ := request.probabilities(); schema || probabilities != "" {
 		e.wire.Provider = &openAIChatRouting{true}
 		e.adjusted.note("provider.require_parameters", "added", e.row.Name+" would pass over what was asked for where a model's server does not have it")
 	}
