@@ -203,6 +203,7 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 	e.effort(request)
 	e.sampling()
 	e.routing(request)
+	e.metadata(request)
 	if row.has(OpenAIModels) {
 		if fault := openAIModelOf(request.Model).fit(request, row, &e.wire, &e.adjusted); fault != nil {
 			return HTTPRequest{}, nil, fault
@@ -386,6 +387,16 @@ func (e *openAIChatEncoding) routing(request *Request) {
 	if probabilities, _, _ := request.probabilities(); schema || probabilities != "" {
 		e.wire.Provider = &openAIChatRouting{true}
 		e.adjusted.note("provider.require_parameters", "added", e.row.Name+" would pass over what was asked for where a model's server does not have it")
+	}
+}
+
+// metadata leaves metadata out where nothing is stored: 400 "The 'metadata'
+// parameter is only allowed when 'store' is enabled" (langchaingo#1484). To store
+// what a caller did not want stored would be worse.
+func (e *openAIChatEncoding) metadata(request *Request) {
+	if e.wire.Metadata != nil && e.row.has(OpenAIModels) && !is(request.Store) && !request.adds("store") {
+		e.wire.Metadata = nil
+		e.adjusted.note("metadata", "dropped", e.row.Name+" takes it only with store true")
 	}
 }
 
