@@ -406,9 +406,13 @@ func (e *openAIChatEncoding) tools(request *Request) *Error {
 		request = request.allowedTools(&e.adjusted)
 	}
 	for _, tool := range request.Tools {
+		parameters := tool.Parameters
+		if len(parameters) == 0 && !e.row.has(OpenAIModels) {
+			parameters = noParameters // 422 "Field required" (Mistral); templates of models look into it
+		}
 		e.wire.Tools = append(e.wire.Tools, openAIChatTool{
 			Type: "function", CacheControl: e.cacheControl(tool.CacheControl),
-			Function: openAIChatFunction{tool.Name, tool.Description, tool.Parameters, tool.Strict},
+			Function: openAIChatFunction{tool.Name, tool.Description, parameters, tool.Strict},
 		})
 	}
 	if request.ParallelToolCalls != nil && len(request.Tools) == 0 {
@@ -475,7 +479,7 @@ func (e *openAIChatEncoding) format(request *Request) *Error {
 		e.adjusted.note("messages", "added", e.row.Name+" wants to read of JSON where response_format is json_object: a system message asks for it")
 	}
 	e.wire.ResponseFormat = &openAIResponseFormat{Type: format.Type, JSONSchema: format.JSONSchema}
-	if e.row.has(OpenAIModels) && len(format.JSONSchema) > 0 && !json.Parse(format.JSONSchema).Get("name").Exists() {
+	if len(format.JSONSchema) > 0 && !json.Parse(format.JSONSchema).Get("name").Exists() {
 		e.wire.ResponseFormat.JSONSchema = append([]byte(`{"name":"answer",`), format.JSONSchema[1:]...)
 		e.adjusted.note("response_format.json_schema.name", "added", e.row.Name+" wants one")
 	}

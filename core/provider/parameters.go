@@ -110,6 +110,9 @@ func (r *Request) allowedTools(adjusted *adjustments) *Request {
 	return &left
 }
 
+// noParameters is the schema of a tool that takes nothing.
+var noParameters = json.RawMessage(`{"type":"object","properties":{}}`)
+
 // wantsMedia reports whether the answer shall be more than text.
 func (r *Request) wantsMedia() bool {
 	return slices.ContainsFunc(r.Modalities, func(modality string) bool { return modality != "text" })

@@ -48,7 +48,8 @@ const (
 	// KnownFields: fields of other services in messages are refused, such as
 	// cache_control and extra_content.
 	KnownFields Trait = "known_fields"
-	// PrefixMark: a last message of the assistant has to be marked prefix.
+	// PrefixMark: a last message of the assistant has to be marked prefix, and one
+	// of the system is refused.
 	PrefixMark Trait = "prefix"
 	// DocumentURLPart: a part of type file is called document_url.
 	DocumentURLPart Trait = "document_url"
@@ -163,8 +164,9 @@ var Rows = []Row{
 	{
 		// 422 for any field that it does not know; ids: gptel#1203. metadata and
 		// prediction: https://docs.mistral.ai/api/endpoint/chat; prompt_cache_key: recorded.
+		// Names of messages: autogen#2748.
 		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Families: []string{"mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"}, Credential: bearer("MISTRAL_API_KEY"),
-		Traits:  []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, PrefixMark, DocumentURLPart, GreedyTopP},
+		Traits:  []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, NoNames, PrefixMark, DocumentURLPart, GreedyTopP},
 		Lacks:   []string{"top_k", "logit_bias", "verbosity", "user", "store", "service_tier", "prompt_cache_options", "cache_control", "modalities", "audio", "web_search_options", "moderation"},
 		Hottest: 1.5,
 	},
