@@ -143,9 +143,10 @@ var Rows = []Row{
 		Families: []string{"gemini-", "gemma-"}, Credential: Credential{Name: "GEMINI_API_KEY", Header: "x-goog-api-key"},
 	},
 	{
-		// https://openrouter.ai/docs/api-reference/parameters
+		// https://openrouter.ai/docs/api-reference/parameters; the word JSON is for
+		// OpenAI's and Alibaba's models behind it.
 		Name: "openrouter", Form: "openai-chat", Endpoint: "https://openrouter.ai/api/v1", Credential: bearer("OPENROUTER_API_KEY"),
-		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, RequireParameters, ImagesBack, VendorNames},
+		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, RequireParameters, ImagesBack, VendorNames, JSONWord},
 		Lacks:  []string{"store", "prompt_cache_options", "moderation"},
 	},
 	{
@@ -217,9 +218,10 @@ var Rows = []Row{
 		Models: []ModelRow{{Name: "glm-5.", Efforts: []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}}},
 	},
 	{
-		// https://www.alibabacloud.com/help/en/model-studio/deep-thinking
+		// https://www.alibabacloud.com/help/en/model-studio/deep-thinking; 400
+		// "'messages' must contain the word 'json' in some form" (agno#5317).
 		Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Families: []string{"qwen"}, Credential: bearer("DASHSCOPE_API_KEY"),
-		Traits: []Trait{EnableThinking}, Lacks: openAIOnly,
+		Traits: []Trait{EnableThinking, JSONWord}, Lacks: openAIOnly,
 	},
 	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: bearer("HF_TOKEN")},
 	{
