@@ -135,7 +135,7 @@ func (a *arguments) functionResult(path string, messages []provider.Message) {
 	a.adapted("messages[].role", "renamed", "function went as tool, its newer name")
 	if at > 0 && len(messages[at-1].ToolCalls) == 1 {
 		call := messages[at-1].ToolCalls[0]
-		if message.Name == call.Function.Name && call.ID == legacyID(at-1) {
+		if call.Function != nil && message.Name == call.Function.Name && call.ID == legacyID(at-1) {
 			message.Name, message.ToolCallID = "", call.ID
 		}
 	}
@@ -177,7 +177,12 @@ func (a *arguments) toolCalls(path string, list json.Value) []provider.ToolCall 
 		if id.String() == "" {
 			a.fault(path+".id", given(id), "the id that the call came with")
 		}
-		call := a.toolCall(path+".function", id.String(), element.Get("function"))
+		var call provider.ToolCall
+		if custom := element.Get("custom"); custom.IsObject() && !element.Get("function").IsObject() {
+			call = a.customCall(path+".custom", id.String(), custom)
+		} else {
+			call = a.toolCall(path+".function", id.String(), element.Get("function"))
+		}
 		if extra := element.Get("extra_content"); extra.IsObject() {
 			call.ExtraContent = json.RawMessage(extra.Raw)
 		}
@@ -204,6 +209,18 @@ func (a *arguments) toolCall(path, id string, function json.Value) provider.Tool
 		a.fault(path+".arguments", given(arguments), "the text of a JSON object")
 	}
 	return call
+}
+
+// customCall reads the call of a custom tool of OpenAI's, whose input is free text.
+func (a *arguments) customCall(path, id string, custom json.Value) provider.ToolCall {
+	call := &provider.CustomCall{Name: custom.Get("name").String()}
+	if call.Name == "" {
+		a.fault(path+".name", given(custom.Get("name")), "the name of the tool")
+	}
+	if input := custom.Get("input"); input.Exists() {
+		call.Input = a.string(path+".input", input)
+	}
+	return provider.ToolCall{ID: id, Type: "custom", Custom: call}
 }
 
 // pairs checks that every call has one result, and every result a call: all

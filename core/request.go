@@ -85,6 +85,9 @@ func readAsked(config *Config, tool string, raw []byte) (*asked, *provider.Error
 	a.rare(request)
 	request.ParallelToolCalls = a.truth("parallel_tool_calls")
 	request.Logprobs = a.truth("logprobs")
+	if top := request.TopLogprobs; top != nil && *top > 0 && request.Logprobs != nil && !*request.Logprobs {
+		a.fault("top_logprobs", strconv.FormatInt(*top, 10)+" beside logprobs false", "0 or nothing there")
+	}
 	request.Model = cmp.Or(request.Model, config.DefaultModel)
 	request.Adjusted = a.adjusted
 	asked := &asked{request: request, fallbacks: a.texts("fallback_models", mostFallbacks), dryRun: is(a.truth("dry_run"))}

@@ -135,7 +135,7 @@ var traitWords = map[provider.Trait]string{
 	provider.OneChoice:            "`n` above 1 is refused",
 	provider.NoRequired:           "`tool_choice` required is refused",
 	provider.KnownFields:          "`cache_control` and the like are left out",
-	provider.PrefixMark:           "a last message of the assistant is marked `prefix`",
+	provider.PrefixMark:           "a last message of the assistant is marked `prefix`, one of the system goes as the user's",
 	provider.DocumentURLPart:      "a file is called `document_url`",
 	provider.DataURLs:             "images by value only",
 	provider.ToolImages:           "tools may answer with images",

@@ -148,20 +148,15 @@ type anthropicEncoding struct {
 // refusals are what this form cannot say, and what it would not be the same
 // request without.
 func (e *anthropicEncoding) refusals(request *Request) *Error {
-	switch {
-	case request.N != nil && *request.N > 1:
+	if request.N != nil && *request.N > 1 {
 		return &Error{
 			Kind: InvalidRequest, Message: "n: got " + decimal(*request.N) + ", allowed: 1, since Anthropic gives one answer",
 			Next: "Ask several times, or choose another provider.",
 		}
-	case request.Logprobs != nil && *request.Logprobs:
+	}
+	if name, given, none := request.probabilities(); name != "" {
 		return &Error{
-			Kind: InvalidRequest, Message: "logprobs: got true, allowed: false, since Anthropic gives none",
-			Next: "Leave it out, or choose another provider.",
-		}
-	case request.TopLogprobs != nil && *request.TopLogprobs > 0:
-		return &Error{
-			Kind: InvalidRequest, Message: "top_logprobs: got " + decimal(*request.TopLogprobs) + ", allowed: 0, since Anthropic gives none",
+			Kind: InvalidRequest, Message: name + ": got " + given + ", allowed: " + none + ", since Anthropic gives none",
 			Next: "Leave it out, or choose another provider.",
 		}
 	}
@@ -317,6 +312,13 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 		return &Error{
 			Kind: InvalidRequest, Message: "response_format.type: got json_schema, to which " + e.wire.Model + " cannot be held, allowed: text, json_object",
 			Next: "Choose " + able + ", or leave response_format out and describe the form in a message.",
+		}
+	}
+	if e.wire.Messages[len(e.wire.Messages)-1].Role == Assistant && !e.paused() {
+		// The vendor's page on structured outputs, and agno#5582.
+		return &Error{
+			Kind: InvalidRequest, Message: "response_format.type: got json_schema beside a last message of the assistant, allowed: text, json_object, since Anthropic holds no answer to a schema that was begun for it",
+			Next: "End with a user's message, or leave response_format out.",
 		}
 	}
 	asked := json.Parse(format.JSONSchema)

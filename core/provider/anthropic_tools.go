@@ -43,7 +43,7 @@ func (e *anthropicEncoding) called(messages []Message) {
 		for _, call := range message.ToolCalls {
 			named := func(tool anthropicTool) bool { return tool.Name == call.Function.Name }
 			if call.Function != nil && !slices.ContainsFunc(e.wire.Tools, named) {
-				e.wire.Tools = append(e.wire.Tools, anthropicTool{Name: call.Function.Name, InputSchema: anthropicNoInput})
+				e.wire.Tools = append(e.wire.Tools, anthropicTool{Name: call.Function.Name, InputSchema: noParameters})
 			}
 		}
 	}
@@ -86,9 +86,6 @@ func (e *anthropicEncoding) choice(request *Request) *Error {
 	return nil
 }
 
-// anthropicNoInput is the schema of a tool that takes nothing.
-var anthropicNoInput = json.RawMessage(`{"type":"object","properties":{}}`)
-
 // anthropicCombinators are refused at the root of an input_schema: "does not
 // support oneOf, allOf, or anyOf at the top level".
 var anthropicCombinators = []string{"anyOf", "oneOf", "allOf"}
@@ -98,7 +95,7 @@ var anthropicCombinators = []string{"anyOf", "oneOf", "allOf"}
 // cannot stand there goes into the description, beside the schema.
 func (e *anthropicEncoding) input(tool *anthropicTool, path string, parameters json.RawMessage) (beside bool, fault *Error) {
 	if len(parameters) == 0 {
-		tool.InputSchema = anthropicNoInput
+		tool.InputSchema = noParameters
 		return false, nil
 	}
 	root := json.Parse(parameters)

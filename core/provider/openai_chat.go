@@ -203,6 +203,7 @@ func (openAIChat) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment,
 	e.effort(request)
 	e.sampling()
 	e.routing(request)
+	e.metadata(request)
 	if row.has(OpenAIModels) {
 		if fault := openAIModelOf(request.Model).fit(request, row, &e.wire, &e.adjusted); fault != nil {
 			return HTTPRequest{}, nil, fault
@@ -242,13 +243,11 @@ func (e *openAIChatEncoding) refused(field, got, allowed string) *Error {
 // refusals are what a server refuses, or passes over, and what the request
 // would not be the same without.
 func (e *openAIChatEncoding) refusals(request *Request) *Error {
-	switch {
-	case e.row.has(OneChoice) && request.N != nil && *request.N > 1:
+	if e.row.has(OneChoice) && request.N != nil && *request.N > 1 {
 		return e.refused("n", decimal(*request.N), "1")
-	case e.row.has(NoLogprobs) && request.Logprobs != nil && *request.Logprobs:
-		return e.refused("logprobs", "true", "false")
-	case e.row.has(NoLogprobs) && request.TopLogprobs != nil && *request.TopLogprobs > 0:
-		return e.refused("top_logprobs", decimal(*request.TopLogprobs), "0")
+	}
+	if name, given, none := request.probabilities(); name != "" && e.row.has(NoLogprobs) {
+		return e.refused(name, given, none)
 	}
 	return nil
 }
@@ -273,8 +272,15 @@ func (e *openAIChatEncoding) names(request *Request) {
 	default:
 		e.wire.Seed = request.Seed
 	}
-	if !e.row.has(NoLogprobs) {
-		e.wire.Logprobs, e.wire.TopLogprobs = request.Logprobs, request.TopLogprobs
+	asked, _, _ := request.probabilities()
+	switch {
+	case e.row.has(NoLogprobs):
+	case asked == "":
+		e.wire.Logprobs = request.Logprobs // top_logprobs 0 would be refused beside it
+	default:
+		// "logprobs must be set to true if this parameter is used", of top_logprobs.
+		yes := true
+		e.wire.Logprobs, e.wire.TopLogprobs = &yes, request.TopLogprobs
 	}
 }
 
@@ -378,9 +384,19 @@ func (e *openAIChatEncoding) routing(request *Request) {
 		return
 	}
 	schema := request.ResponseFormat != nil && request.ResponseFormat.Type == "json_schema"
-	if schema || is(request.Logprobs) || request.TopLogprobs != nil && *request.TopLogprobs > 0 {
+	if probabilities, _, _ := request.probabilities(); schema || probabilities != "" {
 		e.wire.Provider = &openAIChatRouting{true}
 		e.adjusted.note("provider.require_parameters", "added", e.row.Name+" would pass over what was asked for where a model's server does not have it")
+	}
+}
+
+// metadata leaves metadata out where nothing is stored: 400 "The 'metadata'
+// parameter is only allowed when 'store' is enabled" (langchaingo#1484). To store
+// what a caller did not want stored would be worse.
+func (e *openAIChatEncoding) metadata(request *Request) {
+	if e.wire.Metadata != nil && e.row.has(OpenAIModels) && !is(request.Store) && !request.adds("store") {
+		e.wire.Metadata = nil
+		e.adjusted.note("metadata", "dropped", e.row.Name+" takes it only with store true")
 	}
 }
 
@@ -390,9 +406,13 @@ func (e *openAIChatEncoding) tools(request *Request) *Error {
 		request = request.allowedTools(&e.adjusted)
 	}
 	for _, tool := range request.Tools {
+		parameters := tool.Parameters
+		if len(parameters) == 0 && !e.row.has(OpenAIModels) {
+			parameters = noParameters // 422 "Field required" (Mistral); templates of models look into it
+		}
 		e.wire.Tools = append(e.wire.Tools, openAIChatTool{
 			Type: "function", CacheControl: e.cacheControl(tool.CacheControl),
-			Function: openAIChatFunction{tool.Name, tool.Description, tool.Parameters, tool.Strict},
+			Function: openAIChatFunction{tool.Name, tool.Description, parameters, tool.Strict},
 		})
 	}
 	if request.ParallelToolCalls != nil && len(request.Tools) == 0 {
@@ -459,7 +479,7 @@ func (e *openAIChatEncoding) format(request *Request) *Error {
 		e.adjusted.note("messages", "added", e.row.Name+" wants to read of JSON where response_format is json_object: a system message asks for it")
 	}
 	e.wire.ResponseFormat = &openAIResponseFormat{Type: format.Type, JSONSchema: format.JSONSchema}
-	if e.row.has(OpenAIModels) && len(format.JSONSchema) > 0 && !json.Parse(format.JSONSchema).Get("name").Exists() {
+	if len(format.JSONSchema) > 0 && !json.Parse(format.JSONSchema).Get("name").Exists() {
 		e.wire.ResponseFormat.JSONSchema = append([]byte(`{"name":"answer",`), format.JSONSchema[1:]...)
 		e.adjusted.note("response_format.json_schema.name", "added", e.row.Name+" wants one")
 	}

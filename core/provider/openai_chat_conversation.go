@@ -35,6 +35,11 @@ func (e *openAIChatEncoding) conversation(request *Request) *Error {
 			wire.Role = System
 			e.adjusted.note("messages[].role", "renamed", "developer is OpenAI's own role: it went as system")
 		}
+		if wire.Role == System && i == len(messages)-1 && e.row.has(PrefixMark) {
+			// "Expected last role User or Tool (or Assistant with prefix True)"
+			wire.Role = User
+			e.adjusted.note("messages[].role", "renamed", e.row.Name+" takes no system message at the end: it went as the user's")
+		}
 		if message.Name != "" && e.row.has(NoNames) {
 			wire.Name = ""
 			e.adjusted.note("messages[].name", "dropped", e.row.Name+" refuses it")

@@ -227,6 +227,20 @@ func (m openAIModel) refusesSampling(request *Request, effort string, row *Row) 
 	return reason
 }
 
+// refusesProbabilities is the error for probabilities of tokens that were asked
+// of a model while it reasons: 400 "logprobs are not supported with reasoning
+// models" (vllm#23319).
+func (m openAIModel) refusesProbabilities(request *Request, effort string, row *Row) *Error {
+	name, given, none := request.probabilities()
+	if name == "" || m.refusesSampling(request, effort, row) == "" {
+		return nil
+	}
+	return &Error{
+		Kind: InvalidRequest, Message: name + ": got " + given + ", allowed: " + none + ", since " + request.Model + " gives none while it reasons",
+		Next: "Leave it out, or choose another model.",
+	}
+}
+
 // fitSampling leaves out what the model refuses at an effort.
 func (m openAIModel) fitSampling(request *Request, effort string, row *Row, parameters []samplingParameter, adjusted *adjustments) {
 	reason := m.refusesSampling(request, effort, row)
@@ -257,14 +271,11 @@ func (m openAIModel) fit(request *Request, row *Row, wire *openAIChatRequest, ad
 		m.efforts = m.chatEfforts
 	}
 	wire.ReasoningEffort = m.effort(wire.ReasoningEffort, request.Model, adjusted)
+	if fault := m.refusesProbabilities(request, wire.ReasoningEffort, row); fault != nil {
+		return fault
+	}
 	if m.refusesSampling(request, wire.ReasoningEffort, row) != "" {
-		if wire.Logprobs != nil && *wire.Logprobs || wire.TopLogprobs != nil && *wire.TopLogprobs > 0 {
-			return &Error{
-				Kind: InvalidRequest, Message: "logprobs: got true, allowed: false, since " + request.Model + " gives none while it reasons",
-				Next: "Leave it out, or choose another model.",
-			}
-		}
-		wire.Logprobs, wire.TopLogprobs = nil, nil // false and 0: as without
+		wire.Logprobs = nil // false: as without
 	}
 	m.fitSampling(request, wire.ReasoningEffort, row, []samplingParameter{
 		{"temperature", &wire.Temperature, 1},

@@ -154,7 +154,9 @@ func (openAIResponses) Encode(row *Row, request *Request) (HTTPRequest, []Adjust
 	e.tools(request)
 	e.length(request)
 	e.reasoning(request)
-	e.logprobs(request)
+	if fault := e.logprobs(request); fault != nil {
+		return HTTPRequest{}, nil, fault
+	}
 	e.text(request)
 	e.model.fitSampling(request, e.wire.Reasoning.effort(), row, []samplingParameter{
 		{"temperature", &e.wire.Temperature, 1}, {"top_p", &e.wire.TopP, 1},
@@ -410,12 +412,13 @@ func (r *openAIResponsesReasoning) effort() string {
 	return r.Effort
 }
 
-func (e *openAIResponsesEncoding) logprobs(request *Request) {
-	if asked := request.TopLogprobs != nil; request.Logprobs == nil && !asked || request.Logprobs != nil && !*request.Logprobs {
-		return
+func (e *openAIResponsesEncoding) logprobs(request *Request) *Error {
+	if name, _, _ := request.probabilities(); name == "" {
+		return nil
 	}
 	e.wire.Include = append(e.wire.Include, "message.output_text.logprobs")
 	e.wire.TopLogprobs = request.TopLogprobs
+	return e.model.refusesProbabilities(request, e.wire.Reasoning.effort(), e.row)
 }
 
 // text writes verbosity and response_format.

@@ -110,9 +110,24 @@ func (r *Request) allowedTools(adjusted *adjustments) *Request {
 	return &left
 }
 
+// noParameters is the schema of a tool that takes nothing.
+var noParameters = json.RawMessage(`{"type":"object","properties":{}}`)
+
 // wantsMedia reports whether the answer shall be more than text.
 func (r *Request) wantsMedia() bool {
 	return slices.ContainsFunc(r.Modalities, func(modality string) bool { return modality != "text" })
+}
+
+// probabilities names the parameter that asks for the probabilities of tokens,
+// what was given and what asks for none; "" where neither of the two does.
+func (r *Request) probabilities() (name, given, none string) {
+	switch {
+	case is(r.Logprobs):
+		return "logprobs", "true", "false"
+	case r.TopLogprobs != nil && *r.TopLogprobs > 0:
+		return "top_logprobs", decimal(*r.TopLogprobs), "0"
+	}
+	return "", "", ""
 }
 
 // saysJSON reports whether a message says JSON.

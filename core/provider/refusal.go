@@ -18,6 +18,8 @@ import (
 //   - stop and parallel_tool_calls, which the encoders leave out as well where
 //     a form or a known model has none: an answer may be longer, or hold more
 //     calls, and the caller sees either;
+//   - stream, which OpenAI refuses to organisations that are not verified: the
+//     answer is the same, and comes at once;
 //   - stream_options, which nobody asked for;
 //   - max_tokens under its other name, never without it;
 //   - what else fewer providers have and is not needed, as parameters.go says.
@@ -138,6 +140,8 @@ func (r *Refusal) heed(row *Row, request *Request) (changed bool) {
 	case "reasoning.encrypted_content":
 		changed = true
 		row.Traits = append(row.Traits, NoEncryptedReasoning)
+	case "stream":
+		changed, request.Stream = request.Stream, false
 	case "stream_options":
 		changed = request.Stream
 		row.Traits = append(row.Traits, NoStreamOptions)
@@ -165,7 +169,7 @@ func (r *Refusal) heed(row *Row, request *Request) (changed bool) {
 func refusalOf(field string) (Refusal, bool) {
 	switch field {
 	case "temperature", "seed", "stop", "top_p", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
-		"reasoning_effort", "reasoning.summary", "reasoning.encrypted_content", "stream_options":
+		"reasoning_effort", "reasoning.summary", "reasoning.encrypted_content", "stream", "stream_options":
 		return Refusal{Parameter: field}, true
 	case "topP":
 		return Refusal{Parameter: "top_p"}, true

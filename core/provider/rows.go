@@ -48,7 +48,8 @@ const (
 	// KnownFields: fields of other services in messages are refused, such as
 	// cache_control and extra_content.
 	KnownFields Trait = "known_fields"
-	// PrefixMark: a last message of the assistant has to be marked prefix.
+	// PrefixMark: a last message of the assistant has to be marked prefix, and one
+	// of the system is refused.
 	PrefixMark Trait = "prefix"
 	// DocumentURLPart: a part of type file is called document_url.
 	DocumentURLPart Trait = "document_url"
@@ -142,9 +143,10 @@ var Rows = []Row{
 		Families: []string{"gemini-", "gemma-"}, Credential: Credential{Name: "GEMINI_API_KEY", Header: "x-goog-api-key"},
 	},
 	{
-		// https://openrouter.ai/docs/api-reference/parameters
+		// https://openrouter.ai/docs/api-reference/parameters; the word JSON is for
+		// OpenAI's and Alibaba's models behind it.
 		Name: "openrouter", Form: "openai-chat", Endpoint: "https://openrouter.ai/api/v1", Credential: bearer("OPENROUTER_API_KEY"),
-		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, RequireParameters, ImagesBack, VendorNames},
+		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, RequireParameters, ImagesBack, VendorNames, JSONWord},
 		Lacks:  []string{"store", "prompt_cache_options", "moderation"},
 	},
 	{
@@ -163,8 +165,9 @@ var Rows = []Row{
 	{
 		// 422 for any field that it does not know; ids: gptel#1203. metadata and
 		// prediction: https://docs.mistral.ai/api/endpoint/chat; prompt_cache_key: recorded.
+		// Names of messages: autogen#2748.
 		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Families: []string{"mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"}, Credential: bearer("MISTRAL_API_KEY"),
-		Traits:  []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, PrefixMark, DocumentURLPart, GreedyTopP},
+		Traits:  []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, NoNames, PrefixMark, DocumentURLPart, GreedyTopP},
 		Lacks:   []string{"top_k", "logit_bias", "verbosity", "user", "store", "service_tier", "prompt_cache_options", "cache_control", "modalities", "audio", "web_search_options", "moderation"},
 		Hottest: 1.5,
 	},
@@ -215,9 +218,10 @@ var Rows = []Row{
 		Models: []ModelRow{{Name: "glm-5.", Efforts: []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}}},
 	},
 	{
-		// https://www.alibabacloud.com/help/en/model-studio/deep-thinking
+		// https://www.alibabacloud.com/help/en/model-studio/deep-thinking; 400
+		// "'messages' must contain the word 'json' in some form" (agno#5317).
 		Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Families: []string{"qwen"}, Credential: bearer("DASHSCOPE_API_KEY"),
-		Traits: []Trait{EnableThinking}, Lacks: openAIOnly,
+		Traits: []Trait{EnableThinking, JSONWord}, Lacks: openAIOnly,
 	},
 	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: bearer("HF_TOKEN")},
 	{
