@@ -28,7 +28,7 @@ func FuzzHistory(f *testing.F) {
 // bring.
 func TestHistories(t *testing.T) {
 	seen := map[string]int{}
-	for seed := range int64(500) {
+	for seed := range int64(700) {
 		data := make([]byte, 1200)
 		rand.New(rand.NewSource(seed)).Read(data)
 		holdHistory(t, data, seen)

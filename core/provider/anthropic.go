@@ -336,6 +336,15 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 	}
 	rewriting := anthropicSchema{}
 	written := rewriting.append(nil, json.Parse(json.Compact([]byte(asked.Get("schema").Raw))), true, 0)
+	if rewriting.unnamed {
+		return &Error{
+			Kind: InvalidRequest, Message: "response_format.json_schema.schema: got an object with additionalProperties and without properties, allowed: additionalProperties false, since Anthropic holds a model to properties that have names",
+			Next: "Name the properties, or make a list of objects with a key and a value, or choose another provider.",
+		}
+	}
+	if rewriting.closed {
+		e.adjusted.note("response_format.json_schema.schema", "clamped", "Anthropic takes additionalProperties false only: no property may come that has no name there")
+	}
 	if rewriting.moved {
 		e.adjusted.note("response_format.json_schema.schema", "moved", "Anthropic refuses bounds of numbers, texts and lists: they went into the descriptions")
 	}

@@ -13,6 +13,8 @@ import (
 // providers cache, so the text is copied, not decoded.
 type anthropicSchema struct {
 	added, moved bool // additionalProperties was, bounds were
+	closed       bool // an object was open to other properties than those it names
+	unnamed      bool // an object was, and names none: it cannot be said
 }
 
 // anthropicBounds are keywords that Anthropic refuses; minItems only above 1.
@@ -65,7 +67,14 @@ func (s *anthropicSchema) append(out []byte, schema json.Value, closing bool, de
 		switch name.String() {
 		case "properties", "patternProperties", "$defs", "definitions", "dependentSchemas":
 			out = s.appendEach(out, value, closing, depth)
-		case "items", "prefixItems", "contains", "additionalProperties", "anyOf", "oneOf", "allOf":
+		case "additionalProperties":
+			// 400 "'additionalProperties: true' is not supported" (LiteLLM#35808). An
+			// answer with the named properties alone fits an open object as well.
+			if value.Type != json.False {
+				s.closed, s.unnamed = true, s.unnamed || len(schema.Get("properties").Map()) == 0
+			}
+			out = append(out, "false"...)
+		case "items", "prefixItems", "contains", "anyOf", "oneOf", "allOf":
 			inner := closing && name.String() != "allOf"
 			if value.IsArray() {
 				out = s.appendEach(out, value, inner, depth)
