@@ -53,13 +53,19 @@ func (c *call) judge(request *provider.Request, answer *answer) {
 	if format == nil || format.Type == "text" {
 		return
 	}
+	begun := "" // an answer that the caller began, whose rest may be all that came
+	if last := request.Messages[len(request.Messages)-1]; last.Role == provider.Assistant {
+		for _, part := range last.Parts {
+			begun += part.Text
+		}
+	}
 	verdict := Valid
 	for _, choice := range answer.response.Choices {
 		of := ""
 		if len(answer.response.Choices) > 1 {
 			of = "choice " + strconv.Itoa(choice.Index) + ": "
 		}
-		found := c.judgeChoice(format, choice)
+		found := c.judgeChoice(format, choice, begun)
 		if c.canceled {
 			return
 		}
@@ -84,7 +90,7 @@ func (c *call) judge(request *provider.Request, answer *answer) {
 
 // judgeChoice gives the verdict on one choice. What is cut, refused or calls
 // tools is unknown, and has no fault: nobody expects it to have the form.
-func (c *call) judgeChoice(format *provider.ResponseFormat, choice provider.Choice) Checked {
+func (c *call) judgeChoice(format *provider.ResponseFormat, choice provider.Choice, begun string) Checked {
 	message := choice.Message
 	whole := choice.FinishReason == provider.FinishStop || choice.FinishReason == ""
 	if !whole || message.Refusal != "" || len(message.ToolCalls) > 0 {
@@ -93,6 +99,9 @@ func (c *call) judgeChoice(format *provider.ResponseFormat, choice provider.Choi
 	text := ""
 	if message.Content != nil {
 		text = *message.Content
+	}
+	if !json.Valid([]byte(text)) && json.Valid([]byte(begun+text)) {
+		text = begun + text
 	}
 	switch {
 	case strings.TrimSpace(text) == "":

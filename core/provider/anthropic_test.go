@@ -160,7 +160,7 @@ func TestAnthropicSchema(t *testing.T) {
 	tests := []struct{ in, want string }{
 		{`{"type":"object"}`, `{"type":"object","additionalProperties":false}`},
 		{`{"type":["object","null"]}`, `{"type":["object","null"],"additionalProperties":false}`},
-		{`{"additionalProperties":true,"type":"object"}`, `{"additionalProperties":true,"type":"object"}`},
+		{`{"additionalProperties":true,"type":"object"}`, `{"additionalProperties":false,"type":"object"}`},
 		{`{"type":"string","default":{"type":"object"}}`, `{"type":"string","default":{"type":"object"}}`},
 		{
 			`{"z":1,"type":"object","properties":{"type":{"type":"object"},"a":{"enum":[{"type":"object"}]}}}`,
