@@ -159,10 +159,9 @@ func (m mishap) happen(t *testing.T, form spoken, p *peer, stream bool) string {
 	name := m.fault + " " + mode
 	q := question{model: "imitated", text: "What goes wrong today?", stream: stream}
 	if m.at <= impatient {
-		q.model += "?chunks=10&" + m.fault
-		if strings.Contains(m.fault, "times=") {
-			q.model += "&id=" + fmt.Sprintf("%x", name) // both modes get it as often
-		}
+		// A model of its own for each mode: both get a fault as often, and what one
+		// brings upon the model is not the other's.
+		q.model += "?chunks=10&" + m.fault + "&id=" + fmt.Sprintf("%x", name)
 	}
 	params := &mcp.CallToolParams{Name: "chat_completion", Arguments: q.arguments()}
 	params.SetProgressToken(name) // or nothing leaves the gateway, and a broken stream may be tried again
