@@ -149,7 +149,6 @@ type answer struct {
 	response  *provider.Response // of a failure: what had come, or nil
 	adjusted  []provider.Adjustment
 	requestID string
-	sound     string // the format of sounds that was asked for
 	fault     *provider.Error
 	sent      bool // a request was, or would have been had the host let it
 	judgement      // of an answer that is whole
@@ -157,7 +156,7 @@ type answer struct {
 
 // ask performs one attempt.
 func (c *call) ask(to target, request *provider.Request) *answer {
-	answer := &answer{target: to, sound: json.Parse(request.Extra).Get("audio.format").String()}
+	answer := &answer{target: to}
 	began := c.engine.now
 	http, adjusted, err := c.encode(to, request)
 	answer.adjusted = adjusted

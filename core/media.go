@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"encoding/base64"
 	"encoding/binary"
 	"io"
@@ -82,6 +83,11 @@ func (s *shown) audio(audio json.RawMessage) (blocks []block, left json.RawMessa
 		s.wrapped = true
 	}
 	return []block{{Type: "audio", Data: data, MIMEType: mimeType}}, replaced(audio, value, "")
+}
+
+// soundFormat is the format of sounds that a request asks for.
+func soundFormat(request *provider.Request) string {
+	return cmp.Or(json.Parse(request.Audio).Get("format").String(), json.Parse(request.Extra).Get("audio.format").String())
 }
 
 // spend takes the room that data needs, or says that there is none.

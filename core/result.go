@@ -294,7 +294,7 @@ func (c *call) finish(kind provider.Kind, result *toolResult) {
 // only says that there are images: base64 that stands twice goes beyond what
 // clients take. So does what goes beyond MediaLimit, which is in neither.
 func (c *call) content(object *completion, answer *answer, succeeded bool) (blocks []block, left *completion) {
-	shown := &shown{elsewhere: succeeded && c.config.Output == OutputStructured, format: answer.sound, room: -1}
+	shown := &shown{elsewhere: succeeded && c.config.Output == OutputStructured, format: soundFormat(answer.target.request), room: -1}
 	if c.config.MediaLimit > 0 {
 		shown.room = c.config.MediaLimit
 	}
