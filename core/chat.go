@@ -68,7 +68,7 @@ func (c *call) show(asked *asked) {
 		others = append(others, other.full())
 	}
 	c.succeedDry(&dryRun{
-		Provider: target.row.Name, Model: target.model, Method: http.Method, URL: http.URL, Header: http.Header,
+		Provider: target.row.Name, Model: target.id, Method: http.Method, URL: http.URL, Header: http.Header,
 		Body: json.RawMessage(http.Body), Adjusted: adjusted, Fallbacks: others,
 	})
 }
@@ -165,9 +165,9 @@ func (c *call) ask(to target, request *provider.Request) *answer {
 		return answer
 	}
 	answer.sent = true
-	effect := &Fetch{HTTPRequest: http, Provider: to.row.Name, Model: to.model, Credential: to.row.Credential}
+	effect := &Fetch{HTTPRequest: http, Provider: to.row.Name, Model: to.id, Credential: to.row.Credential}
 	reply, err := c.fetch(effect)
-	tried := attempt{Provider: to.row.Name, Model: to.model}
+	tried := attempt{Provider: to.row.Name, Model: to.id}
 	if err == nil {
 		tried.Status = reply.Status
 		answer.requestID = reply.RequestID()

@@ -91,7 +91,7 @@ func (c *call) completion(answer *answer) *completion {
 	object := &completion{Response: *answer.response, Gateway: gateway{
 		Provider:       answer.target.row.Name,
 		RequestedModel: answer.target.asked,
-		model:          answer.target.model,
+		model:          answer.target.id,
 		Attempts:       c.reached,
 		Adjusted:       adjusted,
 		LatencyMS:      c.since(c.began),
@@ -107,7 +107,7 @@ func (c *call) completion(answer *answer) *completion {
 		object.Created = c.engine.now / 1000
 	}
 	if object.Model == "" {
-		object.Model = answer.target.model
+		object.Model = answer.target.id
 	}
 	return object
 }
@@ -123,8 +123,8 @@ func costOf(answer *answer, attempts []attempt) (cost *float64, from string) {
 		}
 	}
 	var price *provider.Price
-	if answer.target.known != nil {
-		price = answer.target.known.Price
+	if known := answer.target.model; known != nil {
+		price = known.Price
 	}
 	sum, from := 0.0, "provider"
 	for _, usage := range usages {
@@ -242,7 +242,7 @@ func (c *call) failure(fault *provider.Error, answer *answer) (string, *failure)
 		if answer.sent { // else it is the gateway that refuses
 			who = answer.target.row.Name
 		}
-		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.model, slices.Concat(answer.adjusted, c.skipped)
+		failure.Provider, failure.Model, failure.Adjusted = answer.target.row.Name, answer.target.id, slices.Concat(answer.adjusted, c.skipped)
 		if failure.RequestID == "" {
 			failure.RequestID = answer.requestID
 		}

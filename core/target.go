@@ -10,16 +10,11 @@ import (
 
 // target is one way to have a request answered.
 type target struct {
-	asked   string // the name by which the caller asked
-	row     *provider.Row
+	named
+	asked   string            // the name by which the caller asked
 	form    string            // the row's, or what the request needs
-	model   string            // the provider's name for it
-	known   *provider.Model   // what is known of it, or nil
 	request *provider.Request // as it is for this model
 }
-
-// full is the target's name without doubt.
-func (t target) full() string { return t.row.Name + "/" + t.model }
 
 // route decides who is asked, in which order: what the name means, then what the
 // caller names for when that fails, or else the configuration. Where nobody is
@@ -72,7 +67,7 @@ func (c *call) aim(request *provider.Request, n named) target {
 		aimed.MaxTokens = cmp.Or(request.MaxTokens, wanted.MaxTokens, c.config.DefaultMaxTokens)
 	}
 	aimed.ReasoningEffort = cmp.Or(request.ReasoningEffort, wanted.ReasoningEffort)
-	return target{asked: request.Model, row: n.row, form: provider.FormFor(n.row, &aimed), model: n.id, known: n.model, request: &aimed}
+	return target{named: n, asked: request.Model, form: provider.FormFor(n.row, &aimed), request: &aimed}
 }
 
 // The times of a call that has somebody else to ask, in milliseconds.
@@ -127,10 +122,8 @@ func (c *call) onward(fault *provider.Error) bool {
 // roomier reports whether a model may read more than another, which could not
 // read it all: where one of the two is not known, it may.
 func roomier(to, than target) bool {
-	if to.known == nil || than.known == nil || to.known.Context == 0 || than.known.Context == 0 {
-		return true
-	}
-	return to.known.Context > than.known.Context
+	context, taken := to.context(), than.context()
+	return context == 0 || taken == 0 || context > taken
 }
 
 // share is how long, in milliseconds, a target may take that has others behind
