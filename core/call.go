@@ -88,7 +88,7 @@ func (c *call) run(main func()) {
 				c.ended = true
 				c.parent.children--
 			case !c.ended:
-				c.fail(&provider.Error{Kind: provider.Internal, Message: "the gateway failed inside; this is a fault of its own"}, nil)
+				c.fail(errInside, nil)
 			}
 		}()
 		main()
@@ -114,6 +114,9 @@ func (c *call) park() Event {
 	}
 	return c.event
 }
+
+// errInside ends a call that broke down in the gateway itself.
+var errInside = &provider.Error{Kind: provider.Internal, Message: "the gateway failed inside; this is a fault of its own"}
 
 // errCanceled ends whatever a canceled call was doing.
 var errCanceled = &provider.Error{Kind: provider.Canceled, Message: "the client canceled the call"}

@@ -134,6 +134,15 @@ func matchesPattern(pattern, name string) bool {
 	return found && strings.HasSuffix(name, pieces[len(pieces)-1])
 }
 
+// providers are the names of the providers, for a sentence.
+func (k *catalogue) providers() string {
+	var names []string
+	for _, row := range k.config.Providers {
+		names = append(names, row.Name)
+	}
+	return strings.Join(names, ", ")
+}
+
 // model is what is known of a provider's model, or nil.
 func (k *catalogue) model(row, id string) *provider.Model {
 	for _, place := range k.byName[strings.ToLower(row+"/"+id)] {

@@ -100,15 +100,16 @@ func (c *call) judgeChoice(format *provider.ResponseFormat, choice provider.Choi
 	if message.Content != nil {
 		text = *message.Content
 	}
-	if !json.Valid([]byte(text)) && json.Valid([]byte(begun+text)) {
-		text = begun + text
+	valid := json.Valid([]byte(text))
+	if !valid && begun != "" && json.Valid([]byte(begun+text)) {
+		text, valid = begun+text, true
 	}
 	switch {
 	case strings.TrimSpace(text) == "":
 		return invalid("the answer is empty")
-	case !json.Valid([]byte(text)) && strings.HasPrefix(strings.TrimSpace(text), "```"):
+	case !valid && strings.HasPrefix(strings.TrimSpace(text), "```"):
 		return invalid("the answer is not JSON alone: it stands in a code block")
-	case !json.Valid([]byte(text)):
+	case !valid:
 		return invalid("the answer is not JSON")
 	case format.Type == "json_object" && !json.ParseString(text).IsObject():
 		return invalid("got " + given(json.ParseString(text)) + ", want an object")

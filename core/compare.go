@@ -101,7 +101,7 @@ func (c *call) succeedCompared(contests []*contest) {
 		fault, answer := contest.fault, contest.answer
 		switch {
 		case fault == nil && answer == nil:
-			fault = &provider.Error{Kind: provider.Internal, Message: "the gateway failed inside; this is a fault of its own"}
+			fault = errInside
 		case fault == nil:
 			fault = answer.fault
 		}

@@ -44,12 +44,8 @@ func readList(k *catalogue, raw []byte) (query listQuery, fault *provider.Error)
 	}
 	query.words = strings.Fields(strings.ToLower(a.text("query")))
 	if named := strings.ToLower(strings.TrimSpace(a.text("provider"))); named != "" {
-		var names []string
-		for _, row := range k.config.Providers {
-			names = append(names, row.Name)
-		}
 		if query.provider = named; k.rows[named] == nil {
-			a.fault("provider", strconv.Quote(shorten(named)), strings.Join(names, ", "))
+			a.fault("provider", strconv.Quote(shorten(named)), k.providers())
 		}
 	}
 	query.ability = a.word("ability", provider.Abilities)

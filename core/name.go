@@ -126,11 +126,7 @@ func (k *catalogue) at(place int) named {
 
 // unknown is the error for a name that nobody has.
 func (k *catalogue) unknown(name string) *provider.Error {
-	var providers []string
-	for _, row := range k.config.Providers {
-		providers = append(providers, row.Name)
-	}
-	allowed := "PROVIDER/MODEL with one of the providers " + strings.Join(providers, ", ")
+	allowed := "PROVIDER/MODEL with one of the providers " + k.providers()
 	if near := k.nearest(name, 5); len(near) > 0 {
 		allowed = "a model such as " + strings.Join(near, ", ") + ", or " + allowed
 	}

@@ -131,8 +131,10 @@ func (a *arguments) rare(request *provider.Request) {
 	})
 	request.Verbosity = a.word("verbosity", []string{"low", "medium", "high"})
 	request.User = a.text("user")
+	pairs := 0
 	request.Metadata = a.members("metadata", "an object of at most 16 strings", func(value json.Value) bool {
-		return value.Type == json.String
+		pairs++
+		return value.Type == json.String && pairs <= metadataLimit
 	})
 	request.Store = a.truth("store")
 	request.ServiceTier = a.text("service_tier")
@@ -163,22 +165,21 @@ func (a *arguments) rare(request *provider.Request) {
 	}
 }
 
-// members reads an object that is carried unread, of which every member is
-// such. At most 16 of metadata: OpenAI's limit.
+// members reads an object that is carried unread, of which every member is such.
 func (a *arguments) members(name, allowed string, such func(json.Value) bool) json.RawMessage {
 	value, ok := a.fields[name]
 	if !ok {
 		return nil
 	}
 	value = unquoted(value)
-	good, count := value.IsObject(), 0
+	good := value.IsObject()
 	if good {
 		value.ForEach(func(_, member json.Value) bool {
-			good, count = good && such(member), count+1
+			good = such(member)
 			return good
 		})
 	}
-	if !good || name == "metadata" && count > metadataLimit {
+	if !good {
 		a.fault(name, given(value), allowed)
 		return nil
 	}

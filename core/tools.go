@@ -1,6 +1,7 @@
 package core
 
 import (
+	"cmp"
 	"slices"
 	"strconv"
 	"strings"
@@ -91,9 +92,7 @@ func (a *arguments) toolChoice(argument string, tools []provider.Tool) *provider
 	choice := &provider.ToolChoice{Mode: strings.ToLower(value.String())}
 	if value.IsObject() {
 		choice.Mode = value.Get("type").String()
-		if choice.Name = value.Get("function.name").String(); choice.Name == "" {
-			choice.Name = value.Get("name").String()
-		}
+		choice.Name = toolName(value)
 		if !value.Get("type").Exists() && choice.Name != "" {
 			choice.Mode = "function" // the form of function_call
 		}
@@ -106,10 +105,7 @@ func (a *arguments) toolChoice(argument string, tools []provider.Tool) *provider
 		}
 		choice.Mode = among.Get("mode").String()
 		for _, tool := range elements(among.Get("tools")) {
-			name := tool.Get("function.name").String()
-			if name == "" {
-				name = tool.Get("name").String()
-			}
+			name := toolName(tool)
 			known = known && isTool(tools, name)
 			choice.Allowed = append(choice.Allowed, name)
 		}
@@ -137,6 +133,11 @@ func (a *arguments) toolChoice(argument string, tools []provider.Tool) *provider
 		return nil
 	}
 	return choice
+}
+
+// toolName is the name of the tool that a choice means, in either form.
+func toolName(choice json.Value) string {
+	return cmp.Or(choice.Get("function.name").String(), choice.Get("name").String())
 }
 
 // isTool reports whether a tool has the name.
