@@ -29,9 +29,6 @@ var rareNames = []string{
 	"web_search_options", "moderation", "stream_options", "functions", "function_call",
 }
 
-// efforts are the values of reasoning_effort, from none to the most.
-var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
-
 // is reports whether a truth was said and is true.
 func is(truth *bool) bool { return truth != nil && *truth }
 
@@ -75,7 +72,7 @@ func readAsked(config *Config, tool string, raw []byte) (*asked, *provider.Error
 		PresencePenalty:  a.number("presence_penalty", -2, 2),
 		Stop:             a.texts("stop", 4),
 		ResponseFormat:   a.responseFormat(),
-		ReasoningEffort:  a.word("reasoning_effort", efforts),
+		ReasoningEffort:  a.word("reasoning_effort", provider.Efforts),
 		Seed:             a.integer("seed", -mostInteger, mostInteger),
 		N:                a.integer("n", 1, 8),
 		TopLogprobs:      a.integer("top_logprobs", 0, 20),

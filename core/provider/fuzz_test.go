@@ -179,7 +179,7 @@ func FuzzModel(f *testing.F) {
 		if row.Endpoint == "" {
 			row.Endpoint = "https://r.openai.azure.com/openai/v1"
 		}
-		effort := strings.Fields(efforts)[which/5%7]
+		effort := Efforts[which/5%7]
 		request := &Request{Model: model, ReasoningEffort: effort, Messages: []Message{said(User, "x")}}
 		if most > 0 {
 			request.MaxTokens = &most
@@ -205,10 +205,10 @@ func FuzzModel(f *testing.F) {
 		switch row.Form {
 		case "openai-chat":
 			written = body.Get("reasoning_effort")
-			known(written, efforts)
+			known(written, strings.Join(Efforts, " "))
 		case "openai-responses":
 			written = body.Get("reasoning.effort")
-			known(written, efforts)
+			known(written, strings.Join(Efforts, " "))
 		case "anthropic":
 			known(body.Get("output_config.effort"), "low medium high xhigh max")
 			room, budget := body.Get("max_tokens").Int(), body.Get("thinking.budget_tokens")

@@ -123,7 +123,7 @@ type geminiThinking struct {
 // Encode.
 
 func (gemini) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, error) {
-	e := geminiEncoding{row: row, name: request.Model, model: geminiModelOf(request.Model), vertex: isVertex(row.Endpoint)}
+	e := geminiEncoding{row: row, name: request.Model, model: geminiModelOf(request.Model), vertex: IsVertex(row.Endpoint)}
 	request, fault := row.fit("Gemini", geminiLacks, request, &e.adjusted)
 	if fault != nil {
 		return HTTPRequest{}, nil, fault
@@ -192,10 +192,11 @@ func geminiPath(model string) string {
 	return folder + url.PathEscape(model)
 }
 
-// isVertex tells Vertex AI from the Gemini API by the address: there a model
+// IsVertex tells Vertex AI from the Gemini API by the address: there a model
 // belongs to a publisher.
-func isVertex(endpoint string) bool {
-	return strings.Contains(endpoint, "/publishers/") || strings.HasSuffix(hostOf(endpoint), vertexHost)
+func IsVertex(endpoint string) bool {
+	host, _, _ := strings.Cut(hostOf(endpoint), ":")
+	return strings.Contains(endpoint, "/publishers/") || strings.HasSuffix(host, vertexHost)
 }
 
 const vertexHost = "aiplatform.googleapis.com"

@@ -101,16 +101,13 @@ const modelLimit = 5000
 
 // Lists reports whether the row's provider has a list of what it serves. Azure
 // lists base models, which nobody can ask: deployments have names of their own.
-func (r *Row) Lists() bool { return r.Endpoint != "" && !r.azure() && !r.vertex() }
+// Vertex AI has no list at the address of its models.
+func (r *Row) Lists() bool {
+	return r.Endpoint != "" && !r.azure() && (r.Form != "gemini" || !IsVertex(r.Endpoint))
+}
 
 // ServesVendors reports whether the row's provider calls models VENDOR/MODEL.
 func (r *Row) ServesVendors() bool { return r.has(VendorNames) }
-
-// vertex reports whether the row's endpoint is Vertex AI's, which has no list
-// of models at that address.
-func (r *Row) vertex() bool {
-	return r.Form == "gemini" && strings.Contains(r.Endpoint, "/publishers/")
-}
 
 // modelsRequest is the request for one page of the row's list. After is where
 // the page before ended, "" for the first.

@@ -111,12 +111,9 @@ func openAIModelOf(id string) openAIModel {
 	return model
 }
 
-// efforts are all values of reasoning_effort, upwards.
-const efforts = "none minimal low medium high xhigh max"
-
 // effortsOf lists what reasoning_effort may be.
 func effortsOf(version int, variant string, words []string) []string {
-	all := strings.Fields(efforts)
+	all := Efforts
 	pro, codex := slices.Contains(words, "pro"), slices.Contains(words, "codex")
 	switch {
 	case variant == "chat":
@@ -159,8 +156,7 @@ func (m openAIModel) effort(asked, id string, adjusted *adjustments) string {
 		return asked
 	}
 	adjusted.note("reasoning_effort", "clamped", id+" knows "+strings.Join(m.efforts, ", "))
-	order := strings.Fields(efforts)
-	for _, effort := range order[slices.Index(order, asked)+1:] {
+	for _, effort := range Efforts[slices.Index(Efforts, asked)+1:] {
 		if slices.Contains(m.efforts, effort) {
 			return effort
 		}

@@ -25,7 +25,7 @@ type Request struct {
 	ToolChoice          *ToolChoice // only beside tools
 	// ParallelToolCalls says whether one answer may hold several calls.
 	ParallelToolCalls *bool
-	// ReasoningEffort is none, minimal, low, medium, high, xhigh or max.
+	// ReasoningEffort is one of [Efforts].
 	ReasoningEffort string
 	Stream          bool
 	// Logprobs asks for the probabilities of the answer's tokens, and of
@@ -62,6 +62,9 @@ type Request struct {
 	// Adjusted is what was adapted when the request was read.
 	Adjusted []Adjustment
 }
+
+// Efforts are the values of reasoning_effort, upwards.
+var Efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
 
 // Role says who speaks in a [Message].
 type Role string

@@ -101,8 +101,8 @@ const (
 // has reports whether a row has a trait.
 func (r *Row) has(trait Trait) bool { return slices.Contains(r.Traits, trait) }
 
-// bearer is how most providers want their key.
-func bearer(name string) Credential {
+// Bearer is how most providers want their key.
+func Bearer(name string) Credential {
 	return Credential{Name: name, Header: "authorization", Prefix: "Bearer "}
 }
 
@@ -119,12 +119,12 @@ func lacks(others ...string) []string { return slices.Concat(openAIOnly, others)
 // Sources: the vendors' API pages, and recordings where one is named.
 var Rows = []Row{
 	{
-		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Families: []string{"gpt-", "chatgpt-", "o1", "o3", "o4"}, Credential: bearer("OPENAI_API_KEY"),
+		Name: "openai", Form: "openai-chat", Endpoint: "https://api.openai.com/v1", Families: []string{"gpt-", "chatgpt-", "o1", "o3", "o4"}, Credential: Bearer("OPENAI_API_KEY"),
 		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, KnownFields, JSONWord},
 		Lacks:  []string{"top_k", "cache_control"},
 	},
 	{
-		Name: "openai-responses", Form: "openai-responses", Endpoint: "https://api.openai.com/v1", Credential: bearer("OPENAI_API_KEY"),
+		Name: "openai-responses", Form: "openai-responses", Endpoint: "https://api.openai.com/v1", Credential: Bearer("OPENAI_API_KEY"),
 		Traits: []Trait{OpenAIModels, MaxCompletionTokens, DeveloperRole, JSONWord},
 	},
 	{
@@ -145,14 +145,14 @@ var Rows = []Row{
 	{
 		// https://openrouter.ai/docs/api-reference/parameters; the word JSON is for
 		// OpenAI's and Alibaba's models behind it.
-		Name: "openrouter", Form: "openai-chat", Endpoint: "https://openrouter.ai/api/v1", Credential: bearer("OPENROUTER_API_KEY"),
+		Name: "openrouter", Form: "openai-chat", Endpoint: "https://openrouter.ai/api/v1", Credential: Bearer("OPENROUTER_API_KEY"),
 		Traits: []Trait{DeveloperRole, ToolImages, ReasoningObject, ReasoningDetailsBack, RequireParameters, ImagesBack, VendorNames, JSONWord},
 		Lacks:  []string{"store", "prompt_cache_options", "moderation"},
 	},
 	{
 		// https://console.groq.com/docs/openai#currently-unsupported-openai-features
 		// and https://console.groq.com/docs/reasoning. Temperature 0 it makes 1e-8 itself.
-		Name: "groq", Form: "openai-chat", Endpoint: "https://api.groq.com/openai/v1", Credential: bearer("GROQ_API_KEY"),
+		Name: "groq", Form: "openai-chat", Endpoint: "https://api.groq.com/openai/v1", Credential: Bearer("GROQ_API_KEY"),
 		Traits: []Trait{MaxCompletionTokens, NoNames, NoLogprobs, OneChoice, KnownFields, ImagesOnly, JSONWord},
 		Lacks:  lacks("top_k", "logit_bias", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
 		Models: []ModelRow{
@@ -166,7 +166,7 @@ var Rows = []Row{
 		// 422 for any field that it does not know; ids: gptel#1203. metadata and
 		// prediction: https://docs.mistral.ai/api/endpoint/chat; prompt_cache_key: recorded.
 		// Names of messages: autogen#2748.
-		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Families: []string{"mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"}, Credential: bearer("MISTRAL_API_KEY"),
+		Name: "mistral", Form: "openai-chat", Endpoint: "https://api.mistral.ai/v1", Families: []string{"mistral-", "ministral-", "magistral-", "codestral-", "devstral-", "pixtral-"}, Credential: Bearer("MISTRAL_API_KEY"),
 		Traits:  []Trait{RandomSeed, ChoiceAny, ShortCallIDs, NoStreamOptions, KnownFields, NoNames, PrefixMark, DocumentURLPart, GreedyTopP},
 		Lacks:   []string{"top_k", "logit_bias", "verbosity", "user", "store", "service_tier", "prompt_cache_options", "cache_control", "modalities", "audio", "web_search_options", "moderation"},
 		Hottest: 1.5,
@@ -174,14 +174,14 @@ var Rows = []Row{
 	{
 		// "unknown variant `image_url`, expected `text`"; the reasoning of calls
 		// has to come back.
-		Name: "deepseek", Form: "openai-chat", Endpoint: "https://api.deepseek.com", Families: []string{"deepseek-"}, Credential: bearer("DEEPSEEK_API_KEY"),
+		Name: "deepseek", Form: "openai-chat", Endpoint: "https://api.deepseek.com", Families: []string{"deepseek-"}, Credential: Bearer("DEEPSEEK_API_KEY"),
 		Traits: []Trait{TextOnly, NoSchema, JSONWord, ThinkingSwitch, ReasoningBack},
 		Lacks:  lacks("top_k", "logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
 	},
 	{
 		// https://docs.x.ai/docs/guides/reasoning: models that reason refuse the
 		// penalties and stop, and each has efforts of its own.
-		Name: "xai", Form: "openai-chat", Endpoint: "https://api.x.ai/v1", Families: []string{"grok-"}, Credential: bearer("XAI_API_KEY"),
+		Name: "xai", Form: "openai-chat", Endpoint: "https://api.x.ai/v1", Families: []string{"grok-"}, Credential: Bearer("XAI_API_KEY"),
 		Traits: []Trait{MaxCompletionTokens},
 		Lacks:  lacks("top_k", "cache_control", "prediction"),
 		Models: []ModelRow{
@@ -195,41 +195,41 @@ var Rows = []Row{
 			{Name: "grok-3-mini", Efforts: []string{"low", "high"}, Lacks: notReasoning},
 		},
 	},
-	{Name: "together", Form: "openai-chat", Endpoint: "https://api.together.xyz/v1", Credential: bearer("TOGETHER_API_KEY"), Lacks: openAIOnly},
-	{Name: "fireworks", Form: "openai-chat", Endpoint: "https://api.fireworks.ai/inference/v1", Credential: bearer("FIREWORKS_API_KEY"), Lacks: openAIOnly},
-	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: bearer("CEREBRAS_API_KEY"), Traits: []Trait{ReasoningFieldBack}, Lacks: openAIOnly},
+	{Name: "together", Form: "openai-chat", Endpoint: "https://api.together.xyz/v1", Credential: Bearer("TOGETHER_API_KEY"), Lacks: openAIOnly},
+	{Name: "fireworks", Form: "openai-chat", Endpoint: "https://api.fireworks.ai/inference/v1", Credential: Bearer("FIREWORKS_API_KEY"), Lacks: openAIOnly},
+	{Name: "cerebras", Form: "openai-chat", Endpoint: "https://api.cerebras.ai/v1", Credential: Bearer("CEREBRAS_API_KEY"), Traits: []Trait{ReasoningFieldBack}, Lacks: openAIOnly},
 	{
 		// https://docs.perplexity.ai/api-reference/chat-completions-post: temperature
 		// is less than 2.
-		Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Families: []string{"sonar"}, Credential: bearer("PERPLEXITY_API_KEY"),
+		Name: "perplexity", Form: "openai-chat", Endpoint: "https://api.perplexity.ai", Families: []string{"sonar"}, Credential: Bearer("PERPLEXITY_API_KEY"),
 		Traits:  []Trait{Alternating, PositivePenalty, NoJSONObject},
 		Lacks:   lacks("logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction"),
 		Hottest: 1.99,
 	},
 	{
-		Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Families: []string{"kimi-", "moonshot-"}, Credential: bearer("MOONSHOT_API_KEY"),
+		Name: "moonshot", Form: "openai-chat", Endpoint: "https://api.moonshot.ai/v1", Families: []string{"kimi-", "moonshot-"}, Credential: Bearer("MOONSHOT_API_KEY"),
 		Traits: []Trait{ReasoningBack, NoRequired, ThinkingType}, Lacks: openAIOnly,
 	},
 	{
 		// https://docs.z.ai/guides/capabilities/thinking-mode; reasoning_effort
 		// beside it is recorded of GLM 5.2 and 5.3.
-		Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Families: []string{"glm-"}, Credential: bearer("ZAI_API_KEY"),
+		Name: "zai", Form: "openai-chat", Endpoint: "https://api.z.ai/api/paas/v4", Families: []string{"glm-"}, Credential: Bearer("ZAI_API_KEY"),
 		Traits: []Trait{ReasoningBack, ThinkingType}, Lacks: openAIOnly,
-		Models: []ModelRow{{Name: "glm-5.", Efforts: []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}}},
+		Models: []ModelRow{{Name: "glm-5.", Efforts: Efforts}},
 	},
 	{
 		// https://www.alibabacloud.com/help/en/model-studio/deep-thinking; 400
 		// "'messages' must contain the word 'json' in some form" (agno#5317).
-		Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Families: []string{"qwen"}, Credential: bearer("DASHSCOPE_API_KEY"),
+		Name: "alibaba", Form: "openai-chat", Endpoint: "https://dashscope-intl.aliyuncs.com/compatible-mode/v1", Families: []string{"qwen"}, Credential: Bearer("DASHSCOPE_API_KEY"),
 		Traits: []Trait{EnableThinking, JSONWord}, Lacks: openAIOnly,
 	},
-	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: bearer("HF_TOKEN")},
+	{Name: "huggingface", Form: "openai-chat", Endpoint: "https://router.huggingface.co/v1", Credential: Bearer("HF_TOKEN")},
 	{
 		// https://docs.cohere.com/docs/compatibility-api#unsupported-parameters
-		Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Families: []string{"command-"}, Credential: bearer("COHERE_API_KEY"),
+		Name: "cohere", Form: "openai-chat", Endpoint: "https://api.cohere.ai/compatibility/v1", Families: []string{"command-"}, Credential: Bearer("COHERE_API_KEY"),
 		Lacks: lacks("top_k", "logit_bias", "user", "service_tier", "prompt_cache_key", "cache_control", "prediction", "web_search_options"),
 	},
-	{Name: "github", Form: "openai-chat", Endpoint: "https://models.github.ai/inference", Credential: bearer("GITHUB_TOKEN")},
+	{Name: "github", Form: "openai-chat", Endpoint: "https://models.github.ai/inference", Credential: Bearer("GITHUB_TOKEN")},
 	{
 		// https://docs.ollama.com/api/openai-compatibility
 		Name: "ollama", Form: "openai-chat", Endpoint: "http://localhost:11434/v1",

@@ -61,7 +61,7 @@ func TestRows(t *testing.T) {
 		for _, model := range row.Models {
 			missing = append(missing, model.Lacks...)
 			for i, effort := range model.Efforts {
-				if order := strings.Fields(efforts + " default"); i > 0 && slices.Index(order, effort) <= slices.Index(order, model.Efforts[i-1]) {
+				if order := append(slices.Clone(Efforts), "default"); i > 0 && slices.Index(order, effort) <= slices.Index(order, model.Efforts[i-1]) {
 					t.Errorf("%s: the efforts %q of %s are not in order", row.Name, model.Efforts, model.Name)
 				}
 			}

@@ -70,7 +70,7 @@ func (w Wanted) Row() (row provider.Row, secrets map[string]string, wrong []Wron
 	case usual.Name != "":
 		row.Credential.Name = cmp.Or(w.Credential, usual.Name)
 	case w.Credential != "": // it wants none, and the user has one all the same
-		row.Credential = bearer(w.Credential)
+		row.Credential = provider.Bearer(w.Credential)
 	}
 	switch {
 	case row.Form == "anthropic":
@@ -132,20 +132,16 @@ func (w Wanted) Row() (row provider.Row, secrets map[string]string, wrong []Wron
 		row.Header = nil // OpenAI's organizations are none of Azure's
 		row.Endpoint = provider.AzureVersion(endpoint, w.AzureVersion)
 	}
-	if row.Form == "gemini" && (strings.HasPrefix(w.Key, "ya29.") || w.Printed) && isVertex(address) {
+	if row.Form == "gemini" && (strings.HasPrefix(w.Key, "ya29.") || w.Printed) && provider.IsVertex(endpoint) {
 		// A token of a Google account, which is no API key. A command prints nothing
 		// else there.
-		row.Credential = bearer(w.Credential)
+		row.Credential = provider.Bearer(w.Credential)
 	}
 	if w.Credential == "" && !official {
 		row.Credential = provider.Credential{} // many servers of one's own want none
 	}
 	row.Name = cmp.Or(w.Name, row.Name)
 	return row, secrets, wrong
-}
-
-func bearer(name string) provider.Credential {
-	return provider.Credential{Name: name, Header: "authorization", Prefix: "Bearer "}
 }
 
 func given(field, got, allowed string) Wrong { return Wrong{field, ": " + Given(got, allowed)} }
@@ -161,8 +157,3 @@ func Given(got, allowed string) string {
 
 // secretName knows the parameters of a query, and headers, that carry secrets.
 var secretName = pattern(`(?i)key|token|secret|sig|pass|code|auth|cookie`)
-
-// isVertex knows Gemini at Vertex AI, where a path names the publisher.
-func isVertex(address *url.URL) bool {
-	return strings.HasSuffix(address.Hostname(), "aiplatform.googleapis.com") || strings.Contains(address.Path, "/publishers/")
-}

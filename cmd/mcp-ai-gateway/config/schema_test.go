@@ -9,6 +9,9 @@ import (
 
 	"github.com/goccy/go-yaml"
 	"github.com/santhosh-tekuri/jsonschema/v6"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
 // asJSON is a YAML text as JSON's values.
@@ -90,9 +93,9 @@ func TestSchemaFields(t *testing.T) {
 	}
 	for name, lists := range map[string][2][]string{
 		"form":             {words(one, "form"), rowNames()},
-		"tools":            {words(top, "tools"), tools},
+		"tools":            {words(top, "tools"), core.ToolNames},
 		"fallback_on":      {words(top, "fallback_on"), fallbackKinds},
-		"reasoning_effort": {words(at(model, "properties", "defaults"), "reasoning_effort"), efforts},
+		"reasoning_effort": {words(at(model, "properties", "defaults"), "reasoning_effort"), provider.Efforts},
 	} {
 		if !slices.Equal(lists[0], lists[1]) {
 			t.Errorf("%s: the schema allows %q, read are %q", name, lists[0], lists[1])

@@ -13,12 +13,6 @@ import (
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
 )
 
-// tools are those that can be offered.
-var tools = core.ToolNames
-
-// efforts are the values of reasoning_effort, from none to the most.
-var efforts = []string{"none", "minimal", "low", "medium", "high", "xhigh", "max"}
-
 // fallbackKinds are the failures at which another model may be asked.
 var fallbackKinds = []string{
 	string(provider.InvalidRequest), string(provider.Authentication), string(provider.Permission), string(provider.NotFound),
@@ -48,7 +42,7 @@ var topFields = []field[File]{
 		file.DefaultTemperature, file.DefaultMaxTokens = defaults.Temperature, defaults.MaxTokens
 	}},
 	{"description", func(r *reader, e entry, file *File) { file.Description, _ = r.words(e, "a text") }},
-	{"tools", func(r *reader, e entry, file *File) { file.Tools = r.some(e, tools) }},
+	{"tools", func(r *reader, e entry, file *File) { file.Tools = r.some(e, core.ToolNames) }},
 	{"output", func(r *reader, e entry, file *File) {
 		output, _ := r.choice(e, string(core.OutputText), string(core.OutputStructured), string(core.OutputRaw))
 		file.Output = core.Output(output)
@@ -76,7 +70,7 @@ var defaultFields = []field[provider.ModelDefaults]{
 // modelDefaultFields are what holds for one model.
 var modelDefaultFields = append(slices.Clone(defaultFields), field[provider.ModelDefaults]{
 	"reasoning_effort", func(r *reader, e entry, defaults *provider.ModelDefaults) {
-		defaults.ReasoningEffort, _ = r.choice(e, efforts...)
+		defaults.ReasoningEffort, _ = r.choice(e, provider.Efforts...)
 	},
 })
 
