@@ -314,7 +314,7 @@ func (e *anthropicEncoding) format(request *Request) *Error {
 			Next: "Choose " + able + ", or leave response_format out and describe the form in a message.",
 		}
 	}
-	if e.wire.Messages[len(e.wire.Messages)-1].Role == Assistant && !e.paused() {
+	if e.begun() {
 		// The vendor's page on structured outputs, and agno#5582.
 		return &Error{
 			Kind: InvalidRequest, Message: "response_format.type: got json_schema beside a last message of the assistant, allowed: text, json_object, since Anthropic holds no answer to a schema that was begun for it",

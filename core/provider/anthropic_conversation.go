@@ -306,11 +306,12 @@ func (e *anthropicEncoding) mayInstruct(follow []Message) bool {
 	return true
 }
 
-// paused reports whether the last turn is an answer in which an own tool of
-// Anthropic's was at work (stop_reason pause_turn): sent back, it is gone on with.
-func (e *anthropicEncoding) paused() bool {
+// begun reports whether the last turn is an answer that was begun for the model.
+// One in which an own tool of Anthropic's was at work (stop_reason pause_turn) is
+// none: sent back, it is gone on with.
+func (e *anthropicEncoding) begun() bool {
 	last := e.wire.Messages[len(e.wire.Messages)-1]
-	return last.Role == Assistant && slices.ContainsFunc(last.Content, func(block any) bool {
+	return last.Role == Assistant && !slices.ContainsFunc(last.Content, func(block any) bool {
 		raw, ok := block.(json.RawMessage)
 		return ok && isAnthropicOwn(json.Parse(raw))
 	})
@@ -318,8 +319,7 @@ func (e *anthropicEncoding) paused() bool {
 
 // prefill looks at a last turn of the assistant's, an answer begun for it.
 func (e *anthropicEncoding) prefill() *Error {
-	last := e.wire.Messages[len(e.wire.Messages)-1]
-	if last.Role != Assistant || e.paused() {
+	if !e.begun() {
 		return nil
 	}
 	if !e.model.prefill {
@@ -328,7 +328,8 @@ func (e *anthropicEncoding) prefill() *Error {
 			Next: "End with a user's message, or choose a model up to Claude 4.5.",
 		}
 	}
-	end, ok := last.Content[len(last.Content)-1].(*anthropicContent)
+	last := e.wire.Messages[len(e.wire.Messages)-1].Content
+	end, ok := last[len(last)-1].(*anthropicContent)
 	if !ok {
 		return nil
 	}

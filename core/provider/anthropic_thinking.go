@@ -20,7 +20,7 @@ func (e *anthropicEncoding) thinking(request *Request) {
 		// 400 "Thinking may not be enabled when tool_choice forces tool use" up
 		// to 4.6. The choice is what the caller cannot do without.
 		drop(" does not think where tool_choice forces a call")
-	case e.wire.Messages[len(e.wire.Messages)-1].Role == Assistant && !e.paused():
+	case e.begun():
 		drop(" does not think in an answer begun for it")
 	case e.model.thinks == "adaptive":
 		e.wire.Thinking = &anthropicThinking{Type: "adaptive"}

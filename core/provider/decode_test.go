@@ -94,7 +94,7 @@ func TestRetryAfter(t *testing.T) {
 		"Sun, 06 Nov 1994 08:49:30 GMT":  0,
 		"Fri, 31 Dec 9999 23:59:59 GMT":  year,
 	} {
-		if got := retryAfter(&Reply{Header: []Field{{"retry-after", value}}, At: at}); got != want {
+		if got := (&Reply{Header: []Field{{"retry-after", value}}, At: at}).RetryAfterMS(); got != want {
 			t.Errorf("%s: %d, want %d", value, got, want)
 		}
 	}

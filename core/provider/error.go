@@ -84,7 +84,7 @@ func readError(reply *Reply) *Error {
 // errorOf makes an *Error of an error's body.
 func errorOf(reply *Reply, body []byte) *Error {
 	fault := errorText(reply, body)
-	fault.RetryAfterMS = max(fault.RetryAfterMS, retryAfter(reply))
+	fault.RetryAfterMS = max(fault.RetryAfterMS, reply.RetryAfterMS())
 	if reply.Status >= 300 && reply.Status < 400 {
 		// The key must not follow to wherever that is.
 		fault.Message = "the endpoint redirects elsewhere, which is not followed"
@@ -379,21 +379,22 @@ func saysContextLength(message string) bool {
 	return false
 }
 
-// retryAfter reads the wait that a provider asks for in headers, in
-// milliseconds: the longer one where two ask, since Azure was recorded to send
-// retry-after-ms: 0 beside retry-after: 1.
-func retryAfter(reply *Reply) int64 {
+// RetryAfterMS is the wait that the provider asks for in its headers, in
+// milliseconds, or 0: the longer one where two ask, since Azure was recorded to
+// send retry-after-ms: 0 beside retry-after: 1. It means something of a failure
+// only: Anthropic sends it beside answers as well.
+func (r *Reply) RetryAfterMS() int64 {
 	wait := int64(0)
-	if ms, err := strconv.ParseFloat(reply.Get("retry-after-ms"), 64); err == nil {
+	if ms, err := strconv.ParseFloat(r.Get("retry-after-ms"), 64); err == nil {
 		wait = milliseconds(ms)
 	}
-	text := reply.Get("retry-after")
+	text := r.Get("retry-after")
 	if seconds, err := strconv.ParseFloat(text, 64); err == nil {
 		wait = max(wait, milliseconds(seconds*1000))
 	}
 	for _, layout := range []string{time.RFC1123, time.RFC850, time.ANSIC} { // the three of HTTP
-		if date, err := time.ParseInLocation(layout, text, time.UTC); err == nil && reply.At > 0 {
-			wait = max(wait, milliseconds(float64(date.UnixMilli()-reply.At)))
+		if date, err := time.ParseInLocation(layout, text, time.UTC); err == nil && r.At > 0 {
+			wait = max(wait, milliseconds(float64(date.UnixMilli()-r.At)))
 		}
 	}
 	return wait

@@ -160,11 +160,7 @@ func (gemini) Encode(row *Row, request *Request) (HTTPRequest, []Adjustment, err
 	http, err := post(row, geminiPath(request.Model)+call, e.wire, request.Extra)
 	if request.Stream {
 		// Without it a stream is one long JSON array.
-		join := "?"
-		if strings.Contains(http.URL, "?") {
-			join = "&"
-		}
-		http.URL += join + "alt=sse"
+		http.URL = withQuery(http.URL, "alt=sse")
 	}
 	return http, e.adjusted, err
 }

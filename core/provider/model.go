@@ -133,11 +133,7 @@ func modelsRequest(row *Row, after string) HTTPRequest {
 	}
 	request.URL = row.at("/models")
 	if query != "" {
-		separator := "?"
-		if strings.Contains(request.URL, "?") {
-			separator = "&"
-		}
-		request.URL += separator + query
+		request.URL = withQuery(request.URL, query)
 	}
 	return request
 }

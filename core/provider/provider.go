@@ -85,6 +85,14 @@ func (r *Row) at(path string) string {
 	return base + path
 }
 
+// withQuery adds parameters, as they stand in a URL, to one that may have some.
+func withQuery(url, query string) string {
+	if strings.Contains(url, "?") {
+		return url + "&" + query
+	}
+	return url + "?" + query
+}
+
 // Credential names a secret that the host holds, and its place in a request.
 type Credential struct {
 	// Name is the host's name of the secret. Empty: the provider wants none.
@@ -143,11 +151,6 @@ var ReplyHeaders = []string{
 	"x-generation-id",
 	"mistral-correlation-id",
 }
-
-// RetryAfterMS is the wait that the provider asks for in its headers, in
-// milliseconds, or 0. It means something of a failure only: Anthropic sends it
-// beside answers as well.
-func (r *Reply) RetryAfterMS() int64 { return retryAfter(r) }
 
 // RequestID returns the provider's name for the exchange, or "".
 func (r *Reply) RequestID() string {

@@ -122,18 +122,14 @@ func (r *Refusal) heed(row *Row, request *Request) (changed bool) {
 		changed, request.Temperature = request.Temperature != nil, nil
 	case "top_p":
 		changed, request.TopP = request.TopP != nil, nil
-	case "frequency_penalty":
+	case "frequency_penalty": // one of 0 as well, which is said and refused
 		changed, request.FrequencyPenalty = request.FrequencyPenalty != nil, nil
 	case "presence_penalty":
 		changed, request.PresencePenalty = request.PresencePenalty != nil, nil
 	case "seed":
 		changed, request.Seed = request.Seed != nil, nil
-	case "stop":
-		changed, request.Stop = len(request.Stop) > 0, nil
 	case "parallel_tool_calls":
 		changed, request.ParallelToolCalls = request.ParallelToolCalls != nil, nil
-	case "reasoning_effort":
-		changed, request.ReasoningEffort = request.ReasoningEffort != "", ""
 	case "reasoning.summary":
 		changed = request.ReasoningEffort != ""
 		row.Traits = append(row.Traits, NoReasoningSummary)
@@ -156,9 +152,9 @@ func (r *Refusal) heed(row *Row, request *Request) (changed bool) {
 		}
 		changed = request.MaxTokens != nil || request.MaxCompletionTokens != nil
 	default:
-		if rare := parameterOf(r.Parameter); rare != nil {
-			changed = rare.said(request)
-			rare.drop(request)
+		if parameter := parameterOf(r.Parameter); parameter != nil {
+			changed = parameter.said(request)
+			parameter.drop(request)
 		}
 	}
 	return changed
@@ -168,8 +164,7 @@ func (r *Refusal) heed(row *Row, request *Request) (changed bool) {
 // errors have for it; false where it is none of those that may be left out.
 func refusalOf(field string) (Refusal, bool) {
 	switch field {
-	case "temperature", "seed", "stop", "top_p", "frequency_penalty", "presence_penalty", "parallel_tool_calls",
-		"reasoning_effort", "reasoning.summary", "reasoning.encrypted_content", "stream", "stream_options":
+	case "temperature", "seed", "top_p", "parallel_tool_calls", "reasoning.summary", "reasoning.encrypted_content", "stream", "stream_options":
 		return Refusal{Parameter: field}, true
 	case "topP":
 		return Refusal{Parameter: "top_p"}, true
@@ -196,10 +191,10 @@ func refusalOf(field string) (Refusal, bool) {
 	case maxTokens, maxCompletionTokens:
 		return Refusal{Parameter: maxTokens, Instead: otherName(field)}, true
 	}
-	if rare := parameterOf(field); rare != nil {
-		return Refusal{Parameter: field}, true
+	if parameterOf(field) == nil {
+		return Refusal{}, false
 	}
-	return Refusal{}, false
+	return Refusal{Parameter: field}, true
 }
 
 // refusalCodes are codes that say that a parameter, or any value of it that
