@@ -24,7 +24,7 @@ func (c *call) tool(event *Call) {
 		}, nil)
 		return
 	}
-	if event.Tool == listModels {
+	if event.Tool == ListModels {
 		c.list(event)
 		return
 	}

@@ -11,15 +11,15 @@ import (
 // descriptionLimit is where Claude Code cuts a tool's description, in characters.
 const descriptionLimit = 2048
 
-// The names of the tools.
+// The names of the tools. Hosts know one of them: its calls bring [State]s.
 const (
 	chatCompletion = "chat_completion"
-	listModels     = "list_models"
+	ListModels     = "list_models"
 	compareModels  = "compare_models"
 )
 
 // ToolNames are the tools that there are.
-var ToolNames = []string{chatCompletion, listModels, compareModels}
+var ToolNames = []string{chatCompletion, ListModels, compareModels}
 
 // toolsOf are the tools that a configuration offers.
 func toolsOf(config *Config) []string {
@@ -45,7 +45,7 @@ func describe(config *Config) *Manifest {
 			if config.Output == OutputStructured {
 				tool.OutputSchema = json.RawMessage(completionSchema)
 			}
-		case listModels:
+		case ListModels:
 			tool.Title, tool.Description = "List AI models", "The models that can be asked, with prices and abilities."
 			tool.InputSchema = json.RawMessage(listSchema)
 		case compareModels:

@@ -182,14 +182,11 @@ func (a *Admission) await(ctx context.Context, d *door, id uint64, waits chan *g
 	if errors.Is(ctx.Err(), context.DeadlineExceeded) {
 		return nil, &core.Fail{Kind: provider.Timeout, Reason: "it was not asked within the time allowed, since others were before it"}
 	}
-	return nil, &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+	return nil, Aborted()
 }
 
 // refused gives a gate's refusal the form of a failure.
 func refused(refuse *gate.Refuse) *core.Fail {
-	if refuse == nil {
-		return nil
-	}
 	return &core.Fail{
 		Kind: refuse.Kind, Reason: refuse.Reason, Next: refuse.Next, Refused: true,
 		Retry: refuse.RetryAfterMS > 0, RetryAfterMS: refuse.RetryAfterMS,

@@ -411,7 +411,7 @@ func (h *Host) start(ctx context.Context, s *slot, event *core.Call, payloads *p
 	// the provider's delay.
 	event.AtMS = now()
 	event.Lessons = h.lessons.all()
-	if h.config.States != nil && event.Tool == listTool {
+	if h.config.States != nil && event.Tool == core.ListModels {
 		event.States = h.config.States()
 	}
 	if h.config.Timeout > 0 {

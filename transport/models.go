@@ -8,6 +8,7 @@ import (
 
 	"github.com/mark3labs/mcp-go/mcp"
 
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
 
@@ -15,7 +16,8 @@ import (
 // those with a word in their names.
 const (
 	modelsURI      = "models://all"
-	modelsTemplate = "models://about/{model}"
+	modelsAbout    = "models://about/"
+	modelsTemplate = modelsAbout + "{model}"
 )
 
 // offerModels offers the models as resources, and their names for completion.
@@ -31,7 +33,7 @@ func (s *Server) offerModels() {
 // readModels has list_models read a resource.
 func (s *Server) readModels(ctx context.Context, request mcp.ReadResourceRequest) ([]mcp.ResourceContents, error) {
 	arguments := []byte("{}")
-	if words, found := strings.CutPrefix(request.Params.URI, "models://about/"); found {
+	if words, found := strings.CutPrefix(request.Params.URI, modelsAbout); found {
 		if plain, err := url.PathUnescape(words); err == nil {
 			words = plain
 		}
@@ -43,7 +45,7 @@ func (s *Server) readModels(ctx context.Context, request mcp.ReadResourceRequest
 		}
 		arguments = query
 	}
-	result := json.Parse(s.host.Call(ctx, listTool, arguments, nil).Body)
+	result := json.Parse(s.host.Call(ctx, core.ListModels, arguments, nil).Body)
 	text := result.Get("content.0.text").String()
 	if result.Get("isError").Bool() {
 		return nil, errors.New(text)

@@ -7,6 +7,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/json"
 )
 
 // shortestPayload is the length, in characters, from which on base64 does not
@@ -75,7 +77,7 @@ func takeOut(arguments []byte) (lean []byte, p *payloads) {
 			depth--
 		case '"':
 			start := at + 1
-			end := closing(arguments, start)
+			end := json.TextEnd(arguments, start)
 			if end < 0 {
 				at = len(arguments)
 				break
@@ -112,25 +114,6 @@ func takeOut(arguments []byte) (lean []byte, p *payloads) {
 		return arguments, nil
 	}
 	return append(lean, arguments[kept:]...), p
-}
-
-// closing returns where the string ends that begins at a place, -1 where it
-// does not.
-func closing(text []byte, start int) int {
-	for at := start; ; at++ {
-		quote := bytes.IndexByte(text[at:], '"')
-		if quote < 0 {
-			return -1
-		}
-		at += quote
-		escapes := 0
-		for at-1-escapes >= start && text[at-1-escapes] == '\\' {
-			escapes++
-		}
-		if escapes%2 == 0 {
-			return at
-		}
-	}
 }
 
 // longestPrefix bounds what stands in front of a data URL's comma.

@@ -274,7 +274,7 @@ func TestProxyMatrix(t *testing.T) {
 						if host != distant {
 							endpoint = endpointScheme + "://" + target
 						}
-						config := UpstreamConfig{RootCAs: pool, AllowHTTP: allow, Proxy: ProxyConfig{No: no}}
+						config := UpstreamConfig{AllowHTTP: allow, Network: Network{RootCAs: pool, Proxy: ProxyConfig{No: no}}}
 						if scheme != "none" {
 							config.Proxy.All = scheme + "://user:p%40ss@" + proxy.address
 							if !strings.HasPrefix(scheme, "socks") {
@@ -351,7 +351,7 @@ func TestProxyChoice(t *testing.T) {
 	const endpoint = "https://" + distant
 	// None of these goes directly instead.
 	for _, proxy := range []string{"ftp://user:p%40ss@a:1", "http://user:p%40ss@a b\x7f", "http://user:p%40ss@:80", "socks4://a:1", "://"} {
-		x := fetch(t.Context(), t, through(t, endpoint, UpstreamConfig{Proxy: ProxyConfig{HTTPS: proxy}}), post(endpoint, "{}"))
+		x := fetch(t.Context(), t, through(t, endpoint, UpstreamConfig{Network: Network{Proxy: ProxyConfig{HTTPS: proxy}}}), post(endpoint, "{}"))
 		x.wantFail(t, provider.InvalidRequest, false, "is not the URL of a proxy")
 		if strings.Contains(x.fail.Reason+x.fail.Next, "p%40ss") {
 			t.Errorf("the password is in %+v", x.fail)
@@ -402,7 +402,7 @@ func TestProxyRefuses(t *testing.T) {
 			}
 			endpoint := test.endpoint + "://" + distant
 			upstream := through(t, endpoint, UpstreamConfig{
-				RootCAs: roots, AllowHTTP: true, Proxy: ProxyConfig{All: test.scheme + "://us3r:passw0rd@" + proxy.address},
+				AllowHTTP: true, Network: Network{RootCAs: roots, Proxy: ProxyConfig{All: test.scheme + "://us3r:passw0rd@" + proxy.address}},
 			})
 			x := fetch(t.Context(), t, upstream, post(endpoint, "{}"))
 			x.wantFail(t, provider.Network, test.retry, "the proxy "+proxy.address)
@@ -425,7 +425,7 @@ func TestProxyTunnelReused(t *testing.T) {
 	const endpoint = "https://" + distant
 	// The connection outlives the deadline of its opening.
 	upstream := through(t, endpoint, UpstreamConfig{
-		RootCAs: pool, Proxy: ProxyConfig{HTTPS: "http://" + proxy.address}, Deadlines: Deadlines{Connect: time.Second},
+		Network: Network{RootCAs: pool, Proxy: ProxyConfig{HTTPS: "http://" + proxy.address}, Deadlines: Deadlines{Connect: time.Second}},
 	})
 	for n := range 30 {
 		if n == 20 {
@@ -447,7 +447,7 @@ func TestHTTP2(t *testing.T) {
 	pool, secure := authority(t)
 	got := new(arrivals)
 	endpoint := endpointAt(t, secure, got).URL
-	x := fetch(t.Context(), t, through(t, endpoint, UpstreamConfig{RootCAs: pool}), post(endpoint, "{}"))
+	x := fetch(t.Context(), t, through(t, endpoint, UpstreamConfig{Network: Network{RootCAs: pool}}), post(endpoint, "{}"))
 	if x.fail != nil || got.got() != "Bearer "+secret+" HTTP/2.0" {
 		t.Errorf("got %+v, the endpoint %s", x.fail, got.got())
 	}
@@ -490,7 +490,7 @@ func TestDeadline(t *testing.T) {
 		{"silence in HTTP/2", endpointAt(t, secure, stalls("a")).URL, "", Deadlines{Silence: soon}, provider.Timeout, "silence lasted longer than the deadline of 50ms"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			upstream := through(t, test.endpoint, UpstreamConfig{RootCAs: pool, Proxy: ProxyConfig{All: test.proxy}, Deadlines: test.deadlines})
+			upstream := through(t, test.endpoint, UpstreamConfig{Network: Network{RootCAs: pool, Proxy: ProxyConfig{All: test.proxy}, Deadlines: test.deadlines}})
 			began := time.Now()
 			x := fetch(t.Context(), t, upstream, post(test.endpoint, "{}"))
 			x.wantFail(t, test.kind, test.kind == provider.Network, test.word)
@@ -511,7 +511,7 @@ func TestDeadline(t *testing.T) {
 			}
 		})).URL
 		limits := Deadlines{Connect: 600 * time.Millisecond, FirstByte: 600 * time.Millisecond, Silence: 600 * time.Millisecond}
-		x := fetch(t.Context(), t, through(t, slow, UpstreamConfig{Deadlines: limits}), post(slow, "{}"))
+		x := fetch(t.Context(), t, through(t, slow, UpstreamConfig{Network: Network{Deadlines: limits}}), post(slow, "{}"))
 		if x.fail != nil || string(x.body) != "aaaaaaaa" {
 			t.Errorf("got %+v, %q", x.fail, x.body)
 		}

@@ -33,9 +33,6 @@ type Program struct {
 	Models func(text string) []string
 }
 
-// listTool is the tool whose text is a resource, too.
-const listTool = "list_models"
-
 // manifestTTL is how long, in milliseconds, a client of protocol 2026-07-28
 // may keep the list of tools: it changes only with the configuration.
 const manifestTTL = 3_600_000
@@ -48,7 +45,7 @@ func NewServer(program Program, manifest *core.Manifest, host *Host) *Server {
 		server.WithToolCapabilities(false),
 		server.WithCacheHints(manifestTTL, mcp.CacheScopePublic),
 	}
-	lists := slices.ContainsFunc(manifest.Tools, func(tool core.Tool) bool { return tool.Name == listTool })
+	lists := slices.ContainsFunc(manifest.Tools, func(tool core.Tool) bool { return tool.Name == core.ListModels })
 	if lists {
 		options = append(options, server.WithResourceCapabilities(false, false))
 	}

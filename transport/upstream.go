@@ -30,17 +30,12 @@ type UpstreamConfig struct {
 	UserAgent string
 	// Longest bounds a reply's body, in bytes, decompressed. 0 means no bound.
 	Longest int64
-	// Proxy says which way connections take. The environment has no say.
-	Proxy ProxyConfig
-	// RootCAs are the authorities that are trusted. Nil: the system's.
-	RootCAs *x509.CertPool
 	// AllowHTTP lets keys go over plain http to hosts other than this one,
 	// where everybody on the way can read them.
 	AllowHTTP bool
-	// Deadlines bound the parts of an exchange.
-	Deadlines Deadlines
-	// Networks are the ways to providers that have one of their own, by name:
-	// each in place of Proxy, RootCAs and Deadlines together.
+	// Network is the way to all providers but those of Networks, which have one
+	// of their own, by name.
+	Network
 	Networks map[string]Network
 	// Secret fetches a credential that Secrets does not have. It may take its
 	// time, and counts as a part of the exchange. Nil: there are no others.
@@ -52,8 +47,11 @@ type UpstreamConfig struct {
 
 // Network is a way to providers.
 type Network struct {
-	Proxy     ProxyConfig
-	RootCAs   *x509.CertPool // nil: the system's
+	// Proxy says which way connections take. The environment has no say.
+	Proxy ProxyConfig
+	// RootCAs are the authorities that are trusted. Nil: the system's.
+	RootCAs *x509.CertPool
+	// Deadlines bound the parts of an exchange.
 	Deadlines Deadlines
 }
 
@@ -94,9 +92,8 @@ type Upstream struct {
 
 // NewUpstream returns an upstream with connections of its own.
 func NewUpstream(config UpstreamConfig) *Upstream {
-	usual := Network{Proxy: config.Proxy, RootCAs: config.RootCAs, Deadlines: config.Deadlines}
 	u := &Upstream{
-		usual:     newWay(usual),
+		usual:     newWay(config.Network),
 		ways:      map[string]*way{},
 		origins:   map[string]map[string]bool{},
 		secrets:   config.Secrets,
@@ -106,7 +103,7 @@ func NewUpstream(config UpstreamConfig) *Upstream {
 		allowHTTP: config.AllowHTTP,
 		place:     config.Place,
 	}
-	same := map[Network]*way{usual: u.usual} // who has the same network has the same connections
+	same := map[Network]*way{config.Network: u.usual} // who has the same network has the same connections
 	for name, network := range config.Networks {
 		if same[network] == nil {
 			same[network] = newWay(network)
@@ -254,10 +251,21 @@ func (u *Upstream) credential(ctx context.Context, name string) (string, *core.F
 	if u.secret != nil {
 		return u.secret(ctx, name)
 	}
-	return "", &core.Fail{
+	return "", NoKey(name, u.place())
+}
+
+// NoKey is the failure of an exchange whose credential nobody has set, and where
+// its user sets it, for a sentence that begins "Set it in the".
+func NoKey(name, place string) *core.Fail {
+	return &core.Fail{
 		Kind: provider.Authentication, Reason: "no key is set",
-		Next: "Set " + name + " in the " + u.place() + ", then restart the server.",
+		Next: "Set " + name + " in the " + place + ", then restart the server.",
 	}
+}
+
+// Aborted is the failure of an exchange that nobody waits for any more.
+func Aborted() *core.Fail {
+	return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
 }
 
 // way is the one to a provider.
@@ -299,7 +307,7 @@ func failure(ctx context.Context, err error, trip *trip, begun bool) *core.Fail 
 	case errors.Is(ctx.Err(), context.DeadlineExceeded):
 		return &core.Fail{Kind: provider.Timeout, Reason: "no complete answer within the time allowed"}
 	case ctx.Err() != nil:
-		return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
+		return Aborted()
 	case errors.As(err, &refusal):
 		return trip.refused(int(refusal))
 	case errors.As(err, &dns):

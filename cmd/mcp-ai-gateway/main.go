@@ -148,9 +148,6 @@ func withoutNpx(args []string) []string {
 // long, since some think between two words; the whole call has its own limit.
 const silence = 5 * time.Minute
 
-// usualDeadlines are those of all providers for which the file has no others.
-var usualDeadlines = transport.Deadlines{Silence: silence}
-
 // heartbeat is how long a client that asked for progress hears nothing. The
 // most impatient ones give up after 30 to 60 s.
 const heartbeat = 15 * time.Second
@@ -171,10 +168,8 @@ func serve(ctx context.Context, settings *settings, stdin io.Reader, stdout io.W
 		Secrets:   settings.secrets,
 		UserAgent: "mcp-ai-gateway/" + version(),
 		Longest:   int64(box.longest),
-		Proxy:     settings.proxy,
-		RootCAs:   settings.authority,
 		AllowHTTP: settings.allowHTTP,
-		Deadlines: usualDeadlines,
+		Network:   settings.network(),
 		Networks:  settings.networks,
 		Secret:    keys.Get,
 		Place:     settings.peer.place,

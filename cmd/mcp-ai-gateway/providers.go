@@ -246,7 +246,7 @@ func (s *settings) readWays(file *config.File) {
 		if wanted == (config.Network{}) {
 			continue
 		}
-		network := transport.Network{Proxy: s.proxy, RootCAs: s.authority, Deadlines: usualDeadlines}
+		network := s.network()
 		switch wanted.Proxy {
 		case "":
 		case "none":
@@ -273,6 +273,11 @@ func (s *settings) readWays(file *config.File) {
 		}
 		s.networks[name] = network
 	}
+}
+
+// network is the way to all providers for which the file has no other.
+func (s *settings) network() transport.Network {
+	return transport.Network{Proxy: s.proxy, RootCAs: s.authority, Deadlines: transport.Deadlines{Silence: silence}}
 }
 
 // readModels takes the file's models of providers that are configured.

@@ -233,7 +233,7 @@ func TestFileAndVariables(t *testing.T) {
 	}
 	want := map[string]transport.Network{
 		"ollama": {Proxy: transport.ProxyConfig{All: "socks5://u:letmein-123@p:1"}, Deadlines: transport.Deadlines{Connect: 3 * time.Second}},
-		"vllm":   {Deadlines: usualDeadlines},
+		"vllm":   {Deadlines: transport.Deadlines{Silence: silence}},
 	}
 	if !maps.Equal(s.networks, want) || s.proxy.HTTPS != "http://a:1" {
 		t.Errorf("networks: %+v, %+v", s.networks, s.proxy)

@@ -104,6 +104,25 @@ func escaped(data []byte) (rune, bool) {
 	return rune(code), err == nil
 }
 
+// TextEnd returns the place of the quote that ends a string of JSON whose
+// characters begin at start, -1 where there is none.
+func TextEnd(data []byte, start int) int {
+	for at := start; ; at++ {
+		quote := bytes.IndexByte(data[at:], '"')
+		if quote < 0 {
+			return -1
+		}
+		at += quote
+		escapes := 0
+		for at-1-escapes >= start && data[at-1-escapes] == '\\' {
+			escapes++
+		}
+		if escapes%2 == 0 {
+			return at
+		}
+	}
+}
+
 // Compact returns valid data without insignificant white space.
 func Compact(data []byte) []byte {
 	if out, err := compact(data); err == nil {

@@ -204,27 +204,13 @@ func appendRaw(b, raw []byte) ([]byte, error) {
 	for i := 0; i < len(raw); i++ {
 		switch c := raw[i]; {
 		case c == '"':
-			i = textEnd(raw, i)
+			i = TextEnd(raw, i+1)
 		case c <= ' ':
 			b = append(b, raw[kept:i]...)
 			kept = i + 1
 		}
 	}
 	return append(b, raw[kept:]...), nil
-}
-
-// textEnd is where the string that begins at start of valid JSON ends.
-func textEnd(raw []byte, start int) int {
-	for i := start + 1; ; i++ {
-		i += bytes.IndexByte(raw[i:], '"')
-		slashes := i - 1
-		for raw[slashes] == '\\' {
-			slashes--
-		}
-		if (i-slashes)%2 == 1 {
-			return i
-		}
-	}
 }
 
 func ownCompact(data []byte) ([]byte, error) { return appendRaw(nil, data) }
@@ -245,7 +231,7 @@ func ownIndent(data []byte) ([]byte, error) {
 	for i := 0; i < len(compact); i++ {
 		switch c := compact[i]; c {
 		case '"':
-			end := textEnd(compact, i)
+			end := TextEnd(compact, i+1)
 			b = append(b, compact[i:end+1]...)
 			i = end
 		case '{', '[':

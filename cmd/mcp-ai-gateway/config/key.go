@@ -13,6 +13,7 @@ import (
 
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core"
 	"github.com/mcp-ai-gateway/mcp-ai-gateway/core/provider"
+	"github.com/mcp-ai-gateway/mcp-ai-gateway/transport"
 )
 
 // World is what keys are fetched from. The package itself reads nothing.
@@ -106,12 +107,12 @@ func NewKeys(world World, references map[string]Reference, place func() string, 
 func (k *Keys) Get(ctx context.Context, name string) (string, *core.Fail) {
 	key := k.keys[name]
 	if key == nil {
-		return "", unset(name, k.place())
+		return "", transport.NoKey(name, k.place())
 	}
 	select {
 	case key.turn <- struct{}{}:
 	case <-ctx.Done():
-		return "", canceled()
+		return "", transport.Aborted()
 	}
 	defer func() { <-key.turn }()
 	if key.value != "" {
@@ -124,10 +125,6 @@ func (k *Keys) Get(ctx context.Context, name string) (string, *core.Fail) {
 	k.found(value)
 	key.value = value
 	return value, nil
-}
-
-func canceled() *core.Fail {
-	return &core.Fail{Kind: provider.Canceled, Reason: "the exchange was aborted"}
 }
 
 // readFile reads a file, which may be a pipe or far away: nobody waits for it
@@ -150,13 +147,6 @@ func (k *Keys) readFile(ctx context.Context, path string) ([]byte, error) {
 	}
 }
 
-func unset(name, place string) *core.Fail {
-	return &core.Fail{
-		Kind: provider.Authentication, Reason: "no key is set",
-		Next: "Set " + name + " in the " + place + ", then restart the server.",
-	}
-}
-
 // fetch fetches a key.
 func (k *Keys) fetch(ctx context.Context, from Reference) (string, *core.Fail) {
 	fail := func(reason, next string) (string, *core.Fail) {
@@ -169,7 +159,7 @@ func (k *Keys) fetch(ctx context.Context, from Reference) (string, *core.Fail) {
 	case "env":
 		source = from.What
 		if data = []byte(k.world.Getenv(from.What)); len(data) == 0 {
-			return "", unset(from.What, k.place())
+			return "", transport.NoKey(from.What, k.place())
 		}
 	case "file":
 		bounded, end := context.WithTimeout(ctx, keyTime)
@@ -178,7 +168,7 @@ func (k *Keys) fetch(ctx context.Context, from Reference) (string, *core.Fail) {
 			why := "cannot be read"
 			switch {
 			case ctx.Err() != nil:
-				return "", canceled()
+				return "", transport.Aborted()
 			case bounded.Err() != nil:
 				why = "took longer than " + keyTime.String()
 			case errors.Is(err, os.ErrNotExist):
@@ -196,7 +186,7 @@ func (k *Keys) fetch(ctx context.Context, from Reference) (string, *core.Fail) {
 		data, err = k.world.Run(bounded, from.What)
 		switch {
 		case ctx.Err() != nil:
-			return "", canceled()
+			return "", transport.Aborted()
 		case bounded.Err() != nil:
 			return fail("no key was found: the key's command took longer than "+keyTime.String(), "Run the command of the configuration file by hand to see what it waits for.")
 		case err != nil:
