@@ -13,35 +13,28 @@ const cuts = 40
 // TestCuts ends every recorded stream too early, behind one event and another,
 // and holds what had come of the answer against a reading of the same bytes.
 func TestCuts(t *testing.T) {
-	where := folders(t)
-	for _, title := range []string{"own", "recorded"} {
-		t.Run(title, func(t *testing.T) {
-			folder := where[title]
-			if folder == "" {
-				t.Skip(nothingBeside)
+	onFolders(t, func(t *testing.T, _, folder string) {
+		engine := core.New()
+		defer engine.Close()
+		w := way{machine: engine, piece: whole}
+		replies := 0
+		for i, r := range load(t, folder) {
+			if !r.isStream() {
+				continue
 			}
-			engine := core.New()
-			defer engine.Close()
-			w := way{machine: engine, piece: whole}
-			replies := 0
-			for i, r := range load(t, folder) {
-				if !r.isStream() {
-					continue
+			t.Run(r.title(), func(t *testing.T) {
+				for _, end := range ends(r.body) {
+					short := *r
+					short.body = r.body[:end]
+					w.holdCut(t, &short, core.CallID(uint32(i+1)))
+					replies++
 				}
-				t.Run(r.title(), func(t *testing.T) {
-					for _, end := range ends(r.body) {
-						short := *r
-						short.body = r.body[:end]
-						w.holdCut(t, &short, core.CallID(uint32(i+1)))
-						replies++
-					}
-				})
-			}
-			if t.Log(replies, "replies"); replies == 0 {
-				t.Error("no stream was cut")
-			}
-		})
-	}
+			})
+		}
+		if t.Log(replies, "replies"); replies == 0 {
+			t.Error("no stream was cut")
+		}
+	})
 }
 
 // ends are places in a stream behind an event, evenly chosen.

@@ -118,6 +118,21 @@ func folders(t *testing.T) map[string]string {
 	return found
 }
 
+// onFolders runs a test for the recordings of the repository, and for those
+// beside it.
+func onFolders(t *testing.T, test func(t *testing.T, title, folder string)) {
+	t.Helper()
+	where := folders(t)
+	for _, title := range []string{"own", "recorded"} {
+		t.Run(title, func(t *testing.T) {
+			if where[title] == "" {
+				t.Skip(nothingBeside)
+			}
+			test(t, title, where[title])
+		})
+	}
+}
+
 // load reads the recordings below a folder whose form the gateway speaks, in
 // the order of their names.
 func load(t *testing.T, folder string) []*recording {

@@ -150,29 +150,22 @@ type score struct{ recordings, native, wasm, sdk, limited int }
 func TestReplies(t *testing.T) {
 	compiled := compile(t)
 	seen := make([]sighting, len(limits))
-	where := folders(t)
-	for _, title := range []string{"own", "recorded"} {
-		t.Run(title, func(t *testing.T) {
-			folder := where[title]
-			if folder == "" {
-				t.Skip(nothingBeside)
+	onFolders(t, func(t *testing.T, _, folder string) {
+		ways, scores, left := waysOf(t, compiled), map[string]*score{}, map[string]int{}
+		for i, r := range loadAll(t, folder) {
+			if r.form == "" {
+				left[r.group]++
+				continue
 			}
-			ways, scores, left := waysOf(t, compiled), map[string]*score{}, map[string]int{}
-			for i, r := range loadAll(t, folder) {
-				if r.form == "" {
-					left[r.group]++
-					continue
-				}
-				s := scores[r.group]
-				if s == nil {
-					s = &score{}
-					scores[r.group] = s
-				}
-				t.Run(r.title(), func(t *testing.T) { s.count(t, r, core.CallID(uint32(i+1)), ways, seen) })
+			s := scores[r.group]
+			if s == nil {
+				s = &score{}
+				scores[r.group] = s
 			}
-			t.Log(table(scores, left))
-		})
-	}
+			t.Run(r.title(), func(t *testing.T) { s.count(t, r, core.CallID(uint32(i+1)), ways, seen) })
+		}
+		t.Log(table(scores, left))
+	})
 	for i, l := range limits {
 		if seen[i].met && !seen[i].needed {
 			t.Errorf("a limit that the SDK no longer has: %s: %s", l.form, l.why)

@@ -16,29 +16,22 @@ import (
 // what the gateway says that it adjusted. A request that needs extra_body is
 // counted apart, and so is one that the tool has no way to ask for.
 func TestRequests(t *testing.T) {
-	where := folders(t)
-	for _, title := range []string{"own", "recorded"} {
-		t.Run(title, func(t *testing.T) {
-			folder := where[title]
-			if folder == "" {
-				t.Skip(nothingBeside)
+	onFolders(t, func(t *testing.T, title, folder string) {
+		census := newCensus()
+		for _, r := range load(t, folder) {
+			if r.asked == nil {
+				continue
 			}
-			census := newCensus()
-			for _, r := range load(t, folder) {
-				if r.asked == nil {
-					continue
-				}
-				t.Run(r.title(), func(t *testing.T) { census.count(t, r) })
-			}
-			t.Log(census)
-			if census.sum().plain == 0 {
-				t.Error("no request was compared")
-			}
-			if _, named := os.LookupEnv("TRAFFIC"); title == "recorded" && !named {
-				census.stale(t) // others' recordings need not show everything
-			}
-		})
-	}
+			t.Run(r.title(), func(t *testing.T) { census.count(t, r) })
+		}
+		t.Log(census)
+		if census.sum().plain == 0 {
+			t.Error("no request was compared")
+		}
+		if _, named := os.LookupEnv("TRAFFIC"); title == "recorded" && !named {
+			census.stale(t) // others' recordings need not show everything
+		}
+	})
 }
 
 // tally counts the requests of one group.
