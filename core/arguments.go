@@ -129,8 +129,8 @@ func (a *arguments) number(name string, lowest, highest float64) *float64 {
 	return &number
 }
 
-// mostInteger is the largest whole number that every reader of JSON has exact.
-const mostInteger = 1<<53 - 1
+// MostInteger is the largest whole number that every reader of JSON has exact.
+const MostInteger = 1<<53 - 1
 
 // integer reads a whole number, be it in quotes or written 1e3.
 func (a *arguments) integer(name string, lowest, highest int64) *int64 {

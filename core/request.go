@@ -65,7 +65,7 @@ func readAsked(config *Config, tool string, raw []byte) (*asked, *provider.Error
 		Model:            strings.TrimSpace(a.text("model")),
 		Messages:         a.messages(),
 		Temperature:      a.number("temperature", 0, 2),
-		MaxTokens:        a.integer("max_tokens", 1, mostInteger),
+		MaxTokens:        a.integer("max_tokens", 1, MostInteger),
 		Stream:           is(a.truth("stream")),
 		TopP:             a.number("top_p", 0, 1),
 		FrequencyPenalty: a.number("frequency_penalty", -2, 2),
@@ -73,7 +73,7 @@ func readAsked(config *Config, tool string, raw []byte) (*asked, *provider.Error
 		Stop:             a.texts("stop", 4),
 		ResponseFormat:   a.responseFormat(),
 		ReasoningEffort:  a.word("reasoning_effort", provider.Efforts),
-		Seed:             a.integer("seed", -mostInteger, mostInteger),
+		Seed:             a.integer("seed", -MostInteger, MostInteger),
 		N:                a.integer("n", 1, 8),
 		TopLogprobs:      a.integer("top_logprobs", 0, 20),
 		Extra:            a.extra(),
@@ -121,8 +121,8 @@ func (a *arguments) models() []string {
 
 // rare reads the arguments that fewer providers have.
 func (a *arguments) rare(request *provider.Request) {
-	request.MaxCompletionTokens = a.integer("max_completion_tokens", 1, mostInteger)
-	request.TopK = a.integer("top_k", 1, mostInteger)
+	request.MaxCompletionTokens = a.integer("max_completion_tokens", 1, MostInteger)
+	request.TopK = a.integer("top_k", 1, MostInteger)
 	request.LogitBias = a.members("logit_bias", "an object of numbers from -100 to 100 by token", func(value json.Value) bool {
 		return value.Type == json.Number && value.Num >= -100 && value.Num <= 100
 	})

@@ -78,7 +78,7 @@ func readSettings(from sources) *settings {
 		Deny:               file.Deny,
 		Tools:              s.tools(file.Tools),
 	}
-	if most := s.number("DEFAULT_MAX_TOKENS", "a whole number of at least 1", 0, 1<<53-1); most != nil && *most != 0 {
+	if most := s.number("DEFAULT_MAX_TOKENS", "a whole number of at least 1", 0, core.MostInteger); most != nil && *most != 0 {
 		if whole := int64(*most); float64(whole) == *most {
 			s.config.DefaultMaxTokens = &whole
 		} else {

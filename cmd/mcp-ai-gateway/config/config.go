@@ -93,7 +93,7 @@ func Read(path string, data []byte, world World) (*File, []Fault) {
 		aliasAt: map[string]entry{},
 	}
 	if body := r.parse(data); body != nil {
-		readSection(r, entry{value: body, key: first(body)}, "a mapping with the fields "+strings.Join(names(topFields), ", "), topFields, &r.file)
+		readSection(r, entry{value: body, key: first(body)}, "", topFields, &r.file)
 	}
 	r.breakLoops()
 	slices.SortStableFunc(r.faults, func(a, b Fault) int { return cmp.Or(a.Line-b.Line, a.Column-b.Column) })
@@ -116,10 +116,11 @@ func names[T any](fields []field[T]) (names []string) {
 	return names
 }
 
-// readSection reads a mapping with some fields. Those that begin with x- are the
-// user's own, at the top only: a place for anchors.
-func readSection[T any](r *reader, at entry, allowed string, fields []field[T], into *T) bool {
-	entries, ok := r.mapping(at, allowed)
+// readSection reads a mapping with some fields; what else is allowed in its place
+// is only told. Fields that begin with x- are the user's own, at the top only: a
+// place for anchors.
+func readSection[T any](r *reader, at entry, or string, fields []field[T], into *T) bool {
+	entries, ok := r.mapping(at, "a mapping with the fields "+strings.Join(names(fields), ", ")+or)
 	for _, e := range entries {
 		i := slices.IndexFunc(fields, func(field field[T]) bool { return field.name == e.name })
 		switch {
@@ -160,7 +161,7 @@ func (r *reader) readProvider(e entry) {
 		return
 	}
 	d := &draft{wanted: Wanted{Name: name}, at: map[string]entry{}}
-	if !readSection(r, e, "a mapping with the fields "+strings.Join(names(providerFields), ", ")+"; or nothing", providerFields, d) || d.lost {
+	if !readSection(r, e, "; or nothing", providerFields, d) || d.lost {
 		return
 	}
 	if d.wanted.Form == "" {
@@ -226,7 +227,7 @@ func readModels(r *reader, e entry, file *File) {
 			continue
 		}
 		model := provider.Model{Provider: prefix, ID: id}
-		if readSection(r, e, "a mapping with the fields "+strings.Join(names(modelFields), ", "), modelFields, &model) {
+		if readSection(r, e, "", modelFields, &model) {
 			file.Models = append(file.Models, model)
 		}
 	}

@@ -326,11 +326,11 @@ func (d *document) number(e entry, lowest, highest float64, allowed string) (flo
 	return 0, false
 }
 
-// integer reads a whole number from lowest on.
-func (d *document) integer(e entry, lowest int64, allowed string) (int64, bool) {
+// integer reads a whole number from lowest to highest.
+func (d *document) integer(e entry, lowest, highest int64, allowed string) (int64, bool) {
 	if _, ok := d.content(e.value).(*ast.IntegerNode); ok {
 		number, err := strconv.ParseInt(strings.ReplaceAll(d.text(e.value), "_", ""), 10, 64)
-		if err == nil && number >= lowest && number < 1<<53 {
+		if err == nil && number >= lowest && number <= highest {
 			return number, true
 		}
 	}

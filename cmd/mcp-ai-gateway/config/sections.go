@@ -38,7 +38,7 @@ var topFields = []field[File]{
 	}},
 	{"defaults", func(r *reader, e entry, file *File) {
 		var defaults provider.ModelDefaults
-		readSection(r, e, "a mapping with the fields "+strings.Join(names(defaultFields), ", "), defaultFields, &defaults)
+		readSection(r, e, "", defaultFields, &defaults)
 		file.DefaultTemperature, file.DefaultMaxTokens = defaults.Temperature, defaults.MaxTokens
 	}},
 	{"description", func(r *reader, e entry, file *File) { file.Description, _ = r.words(e, "a text") }},
@@ -61,7 +61,7 @@ var defaultFields = []field[provider.ModelDefaults]{
 		}
 	}},
 	{"max_tokens", func(r *reader, e entry, defaults *provider.ModelDefaults) {
-		if number, ok := r.integer(e, 1, "a whole number of at least 1"); ok {
+		if number, ok := r.integer(e, 1, core.MostInteger, "a whole number of at least 1"); ok {
 			defaults.MaxTokens = &number
 		}
 	}},
@@ -80,14 +80,14 @@ var modelFields = []field[provider.Model]{
 	{"description", func(r *reader, e entry, model *provider.Model) { model.Description, _ = r.words(e, "a text") }},
 	{"strengths", func(r *reader, e entry, model *provider.Model) { model.Strengths, _ = r.words(e, "a text") }},
 	{"context", func(r *reader, e entry, model *provider.Model) {
-		model.Context, _ = r.integer(e, 1, "a whole number of tokens")
+		model.Context, _ = r.integer(e, 1, core.MostInteger, "a whole number of tokens")
 	}},
 	{"output", func(r *reader, e entry, model *provider.Model) {
-		model.Output, _ = r.integer(e, 1, "a whole number of tokens")
+		model.Output, _ = r.integer(e, 1, core.MostInteger, "a whole number of tokens")
 	}},
 	{"price", func(r *reader, e entry, model *provider.Model) {
 		var price provider.Price
-		if readSection(r, e, "a mapping with the fields "+strings.Join(names(priceFields), ", "), priceFields, &price) && price != (provider.Price{}) {
+		if readSection(r, e, "", priceFields, &price) && price != (provider.Price{}) {
 			model.Price = &price
 		}
 	}},
@@ -102,7 +102,7 @@ var modelFields = []field[provider.Model]{
 	}},
 	{"defaults", func(r *reader, e entry, model *provider.Model) {
 		var defaults provider.ModelDefaults
-		if readSection(r, e, "a mapping with the fields "+strings.Join(names(modelDefaultFields), ", "), modelDefaultFields, &defaults) && defaults != (provider.ModelDefaults{}) {
+		if readSection(r, e, "", modelDefaultFields, &defaults) && defaults != (provider.ModelDefaults{}) {
 			model.Defaults = &defaults
 		}
 	}},
@@ -176,7 +176,7 @@ var providerFields = []field[draft]{
 		d.Network.CAFile = filepath.Clean(from.What)
 	}},
 	{"deadlines", func(r *reader, e entry, d *draft) {
-		readSection(r, e, "a mapping with the fields "+strings.Join(names(deadlineFields), ", "), deadlineFields, &d.Network)
+		readSection(r, e, "", deadlineFields, &d.Network)
 	}},
 	{"concurrency", func(r *reader, e entry, d *draft) { d.Concurrency = r.count(e) }},
 	{"requests_per_minute", func(r *reader, e entry, d *draft) { d.PerMinute = r.count(e) }},
@@ -198,12 +198,7 @@ func (r *reader) deadline(e entry, zero string) *time.Duration {
 
 // count reads a limit.
 func (r *reader) count(e entry) int {
-	const most = 1_000_000
-	number, ok := r.integer(e, 1, "a whole number from 1 to 1000000")
-	if ok && number > most {
-		r.wrong(e, "a whole number from 1 to 1000000")
-		return 0
-	}
+	number, _ := r.integer(e, 1, 1_000_000, "a whole number from 1 to 1000000")
 	return int(number)
 }
 
