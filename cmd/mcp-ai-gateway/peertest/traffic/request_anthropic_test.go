@@ -35,12 +35,7 @@ func canonicalAnthropic(body map[string]any) map[string]any {
 				}
 			}
 		}
-		if last := len(turns) - 1; last >= 0 && turns[last].(map[string]any)["role"] == message["role"] {
-			before := turns[last].(map[string]any)
-			before["content"] = append(before["content"].([]any), message["content"].([]any)...)
-			continue
-		}
-		turns = append(turns, message)
+		turns = appendTurn(turns, message, "content")
 	}
 	body["messages"] = turns
 	functionsFirst(body, func(tool map[string]any) bool { return tool["type"] == nil || tool["type"] == "custom" })

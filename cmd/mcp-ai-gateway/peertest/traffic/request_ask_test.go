@@ -125,6 +125,18 @@ func takeText(object map[string]any, name string) string {
 	return text
 }
 
+// appendTurn adds a turn to others, or what it says, a list of that name, to the
+// latest one where both are of one role.
+func appendTurn(turns []any, turn map[string]any, says string) []any {
+	if len(turns) > 0 {
+		if last := turns[len(turns)-1].(map[string]any); last["role"] == turn["role"] {
+			last[says] = append(last[says].([]any), turn[says].([]any)...)
+			return turns
+		}
+	}
+	return append(turns, turn)
+}
+
 // objects are the elements of a list that are objects.
 func objects(list any) (found []map[string]any) {
 	elements, _ := list.([]any)

@@ -30,12 +30,7 @@ func canonicalGemini(body map[string]any) map[string]any {
 			content["role"] = "user"
 		}
 		geminiParts(content)
-		if last := len(contents) - 1; last >= 0 && contents[last].(map[string]any)["role"] == content["role"] {
-			before := contents[last].(map[string]any)
-			before["parts"] = append(before["parts"].([]any), content["parts"].([]any)...)
-			continue
-		}
-		contents = append(contents, content)
+		contents = appendTurn(contents, content, "parts")
 	}
 	body["contents"] = contents
 	geminiPairs(contents)
